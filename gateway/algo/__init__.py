@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: filters, registration of tiles, nuclei, features. No I/O."""

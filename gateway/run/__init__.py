@@ -1,0 +1,1 @@
+"""Plans (data), engines (one file each), the worker, resume and events."""

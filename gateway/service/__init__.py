@@ -1,0 +1,1 @@
+"""The use-cases: every face calls these and nothing lower."""

@@ -1,0 +1,1 @@
+"""What a tool is: decorator, ports, spec, registry, call and digest."""

@@ -1,0 +1,62 @@
+"""What a tool is: one typed function plus the metadata no signature can carry."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+PortKind = Literal["image", "labels", "points", "tiles", "transform", "file"]
+ToolShape = Literal["block", "passes", "volume"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A data kind a tool takes or gives; marks a parameter as data, not a setting."""
+
+    kind: PortKind
+    optional: bool = False
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One call with a known answer: unit test, Galaxy test, help and notebook cell at once."""
+
+    inputs: Mapping[str, str]
+    """Port to the name of a fixture that `gateway.toolkit.fixtures` makes."""
+    params: Mapping[str, Any]
+    expect: Mapping[str, str]
+    """Output port to its digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """What one task of a tool needs of a machine."""
+
+    cores: int = 1
+    gpu: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """Everything a face needs to know about one tool."""
+
+    id: str
+    version: str
+    title: str
+    summary: str
+    help: str
+    shape: ToolShape
+    inputs: Mapping[str, Port]
+    outputs: Mapping[str, Port]
+    params: type[BaseModel]
+    function: Callable[..., Any]
+    image: str
+    """The container image, without its tag."""
+    resources: Resources
+    edam: tuple[str, ...]
+    doi: tuple[str, ...]
+    examples: tuple[Example, ...]
+    hidden: bool
+    """True for tools that only the gateway itself calls (ingest)."""

@@ -1,0 +1,1 @@
+"""One file per tool; the registry finds them and nobody imports one by name."""
