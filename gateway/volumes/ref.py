@@ -48,7 +48,9 @@ def _part(part: str, whole: str, what: str) -> str:
         raise RefError(f"the {what} in {whole[:40]!r}… has {len(part)} characters; at most 120")
     if _PART.match(part) and ".." not in part:
         return part
-    odd = sorted({unicodedata.name(c, repr(c)) for c in part if not re.match(r"[\w.\-]", c, re.A)})
+    odd = sorted(
+        {unicodedata.name(c, repr(c)) for c in part if not re.match(r"[\w.\-]", c, re.ASCII)}
+    )
     found = f" (found {', '.join(odd)})" if odd else ""
     raise RefError(
         f"the {what} {part!r} in ref {whole!r} is not allowed{found}; "

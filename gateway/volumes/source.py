@@ -10,7 +10,7 @@ from gateway.volumes.model import VolumeInfo
 
 @runtime_checkable
 class Source(Protocol):
-    """A readable array of voxels: a volume of a store, a TIFF, a folder of planes, an HDF5 …"""
+    """A readable array of voxels: a volume of a store, a TIFF, a folder of planes, an HDF5 file."""
 
     @property
     def info(self) -> VolumeInfo:
