@@ -1,0 +1,70 @@
+# Everything a newcomer or the CI needs. `make demo` and `make test` set up what they lack.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NUMBER_OF_TEST_WORKERS ?= 2
+
+.PHONY: help install demo test check unit bench docs wheel-test clean
+
+help:
+	@echo "make demo     set up, then tiles -> stitched brain -> nuclei -> report.html"
+	@echo "make test     set up, then run every test"
+	@echo "make check    lint, types, layers, unit tests (a few minutes)"
+	@echo "make bench    compare with the peers and print ratios"
+	@echo "make docs     write the generated reference pages"
+	@echo "make clean    remove the environment and everything generated"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "==> setting up $(VENV) (about two minutes the first time)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Brain Gateway needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+	  || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@echo "==> compiling the numerical kernels once"
+	@$(BIN)/gateway doctor --warm > /dev/null
+	@touch $@
+
+demo: install
+	@$(BIN)/gateway demo $(DEMO)
+
+check: install
+	@echo "==> ruff";    $(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
+	@echo "==> mypy";    $(BIN)/mypy
+	@echo "==> layers";  $(BIN)/lint-imports > .import-linter.log || { cat .import-linter.log; exit 1; }
+	@$(MAKE) --no-print-directory unit
+
+unit: install
+	@echo "==> unit tests"
+	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu"
+
+test: install
+	@echo "==> all tests (set GATEWAY_TEST_DATA to the folder of real volumes to include those)"
+	@$(BIN)/pytest -n $(NUMBER_OF_TEST_WORKERS)
+
+bench: install
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev,bench]' \
+	  || echo "some peers could not be installed: their rows will say so"
+	@for script in benchmarks/bench_*.py; do echo "==> $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: install
+	@$(BIN)/python docs/generate.py
+
+# Tests must pass on the files a user gets, not on the checkout.
+wheel-test: install
+	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	echo "==> building the wheel and testing it in an empty environment"; \
+	$(BIN)/python -m build --wheel --outdir "$$work" . > "$$work/build.log" 2>&1 || { tail -20 "$$work/build.log"; exit 1; }; \
+	$(PYTHON) -m venv "$$work/venv"; \
+	VIRTUAL_ENV="$$work/venv" $(BIN)/uv pip install --quiet --constraint constraints.txt "$$(ls $$work/*.whl)[test]"; \
+	cp -r tests "$$work/tests"; cp pyproject.toml "$$work/pyproject.toml"; cd "$$work"; \
+	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu" \
+	  --ignore tests/test_shape.py tests
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis demo-output .import-linter.log
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
