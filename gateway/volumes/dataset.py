@@ -1,0 +1,169 @@
+"""Datasets: what one folder of a store says of its sample, and the things in it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.errors import FormatError, NotFoundError, RefError
+from gateway.volumes.keys import Listing, join_key
+from gateway.volumes.ref import Ref, parse_dataset, parse_ref
+from gateway.volumes.store import Store
+
+EntryKind = Literal[
+    "image", "labels", "points", "tiles", "transform", "mesh", "skeleton", "link", "report"
+]
+
+STAGING = ".staging"
+"""Folder of a dataset that holds what is not complete; it is never listed."""
+
+_FILE = "dataset.json"
+_VOLUME, _LINK, _REPORT = ".ome.zarr", ".link.json", ".report"
+_SUFFIXES: dict[EntryKind, str] = {
+    "image": _VOLUME,
+    "labels": _VOLUME,
+    "points": ".points.parquet",
+    "tiles": ".tiles",
+    "transform": ".transform.json",
+    "mesh": ".mesh",
+    "skeleton": ".skeleton",
+    "link": _LINK,
+    "report": _REPORT,
+}
+_LISTED: dict[str, EntryKind] = {
+    suffix: kind for kind, suffix in _SUFFIXES.items() if suffix != _REPORT
+}
+
+
+class DatasetInfo(BaseModel):
+    """What `dataset.json` says of the sample. Empty means not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(default="", max_length=500)
+    sample: str = Field(default="", max_length=200)
+    species: str = Field(default="", max_length=200)
+    stain: str = Field(default="", max_length=200)
+    licence: str = Field(default="", max_length=200)
+    people: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """One named thing of a dataset."""
+
+    ref: Ref
+    kind: EntryKind
+    """`image` or `labels` for a linked volume too: `linked` tells them."""
+    key: str
+
+    @property
+    def linked(self) -> bool:
+        """Whether the voxels lie elsewhere, registered in place."""
+        return self.key.endswith(_LINK)
+
+
+def entry_key(ref: Ref, kind: EntryKind) -> str:
+    """Return where a thing of that name and kind lies in its store."""
+    return f"{ref.dataset}/{ref.name}{_SUFFIXES[kind]}"
+
+
+def staging_key(dataset: str, run: str) -> str:
+    """Return the folder in which a run keeps what is not complete."""
+    return join_key(parse_dataset(dataset), STAGING, run)
+
+
+def read_dataset(store: Store, dataset: str) -> DatasetInfo:
+    """Read `dataset.json`; a dataset without one has all fields empty.
+
+    Raises:
+        NotFoundError: There is no such dataset.
+        FormatError: The file is not JSON or has a wrong field.
+    """
+    key = join_key(parse_dataset(dataset), _FILE)
+    try:
+        content = store.get(key)
+    except NotFoundError:
+        if dataset in list_datasets(store):
+            return DatasetInfo()
+        there = ", ".join(list_datasets(store)) or "none yet"
+        raise NotFoundError(
+            f"no dataset {dataset!r} in the store {store.url}; there is: {there}"
+        ) from None
+    try:
+        return DatasetInfo.model_validate_json(content)
+    except ValidationError as error:
+        raise FormatError(f"{key} in {store.url} is not a dataset description: {error}") from error
+
+
+def write_dataset(store: Store, dataset: str, info: DatasetInfo) -> None:
+    """Write `dataset.json`, replacing the one there is."""
+    text = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    store.put(join_key(parse_dataset(dataset), _FILE), f"{text}\n".encode())
+
+
+def list_datasets(store: Store) -> tuple[str, ...]:
+    """Name the datasets of a store, sorted."""
+    return tuple(name for name in store.list("").folders if _is_dataset(name))
+
+
+def list_entries(store: Store, dataset: str) -> tuple[Entry, ...]:
+    """List the things of a dataset by name; reports and what is being made are left out.
+
+    Raises:
+        NotFoundError: There is no such dataset.
+    """
+    listing = store.list(parse_dataset(dataset))
+    if not (listing.folders or listing.files) and dataset not in list_datasets(store):
+        read_dataset(store, dataset)
+    return tuple(sorted(_entries(store, dataset, listing)))
+
+
+def find_entry(store: Store, ref: Ref) -> Entry | None:
+    """Return what carries the name `ref`, of whatever kind, or None where the name is free."""
+    for suffix, kind in _LISTED.items():
+        key = f"{ref.dataset}/{ref.name}{suffix}"
+        if store.exists(key):
+            return Entry(ref, _exact_kind(store, key, kind), key)
+    return None
+
+
+def _entries(store: Store, dataset: str, listing: Listing) -> Iterator[Entry]:
+    for name in (*listing.folders, *listing.files):
+        for suffix, kind in _LISTED.items():
+            if not name.endswith(suffix):
+                continue
+            try:
+                ref = parse_ref(f"{dataset}/{name.removesuffix(suffix)}")
+            except RefError:
+                continue  # a foreign file: no ref can name it
+            key = f"{dataset}/{name}"
+            yield Entry(ref, _exact_kind(store, key, kind), key)
+
+
+def _exact_kind(store: Store, key: str, kind: EntryKind) -> EntryKind:
+    """Tell labels from images: only the metadata of a volume can."""
+    if key.endswith(_VOLUME):
+        attributes = _read_json(store, f"{key}/zarr.json").get("attributes", {})
+        return "labels" if "image-label" in attributes.get("ome", {}) else "image"
+    if key.endswith(_LINK):
+        return "labels" if _read_json(store, key).get("kind") == "labels" else "image"
+    return kind
+
+
+def _read_json(store: Store, key: str) -> dict[str, Any]:
+    try:
+        found = json.loads(store.get(key))
+    except (NotFoundError, ValueError):
+        return {}  # whoever opens it says what is wrong
+    return found if isinstance(found, dict) else {}
+
+
+def _is_dataset(name: str) -> bool:
+    try:
+        return parse_dataset(name) == name
+    except RefError:
+        return False
