@@ -1,0 +1,1 @@
+"""One file per command; `gateway.cli.group` loads each when it is called."""
