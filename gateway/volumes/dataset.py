@@ -147,8 +147,8 @@ def _entries(store: Store, dataset: str, listing: Listing) -> Iterator[Entry]:
 def _exact_kind(store: Store, key: str, kind: EntryKind) -> EntryKind:
     """Tell labels from images: only the metadata of a volume can."""
     if key.endswith(_VOLUME):
-        attributes = _read_json(store, f"{key}/zarr.json").get("attributes", {})
-        return "labels" if "image-label" in attributes.get("ome", {}) else "image"
+        attributes = _part(_read_json(store, f"{key}/zarr.json"), "attributes")
+        return "labels" if "image-label" in _part(attributes, "ome") else "image"
     if key.endswith(_LINK):
         return "labels" if _read_json(store, key).get("kind") == "labels" else "image"
     return kind
@@ -156,9 +156,13 @@ def _exact_kind(store: Store, key: str, kind: EntryKind) -> EntryKind:
 
 def _read_json(store: Store, key: str) -> dict[str, Any]:
     try:
-        found = json.loads(store.get(key))
+        return _part({key: json.loads(store.get(key))}, key)
     except (NotFoundError, ValueError):
         return {}  # whoever opens it says what is wrong
+
+
+def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
+    found = whole.get(name)
     return found if isinstance(found, dict) else {}
 
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from gateway.errors import ExistsError, GatewayError, NotFoundError, RefError, StoreError
 from gateway.volumes.keys import Listing, parse_key
@@ -54,6 +54,16 @@ class LocalStore:
         path = self._path(key)
         with self._guard(key):
             return path.read_bytes()
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a file for reading at any place.
+
+        Raises:
+            NotFoundError: There is no such file.
+        """
+        path = self._path(key)
+        with self._guard(key):
+            return path.open("rb")
 
     def put(self, key: str, data: bytes) -> None:
         """Write a file whole: readers see the old content or the new, never a part.
@@ -158,7 +168,6 @@ class LocalStore:
     def _require_root(self) -> None:
         if not self._root.is_dir():
             raise StoreError(
-                errno.ENOENT,
                 f"store {self.url} has vanished: its folder is gone; "
                 "mount the share again, then run the same command to continue",
             )
@@ -173,7 +182,7 @@ class LocalStore:
             self._require_root()
             raise NotFoundError(f"there is no {key} in the store {self.url}") from error
         except OSError as error:
-            raise StoreError(error.errno, self._explain(error, key, size)) from error
+            raise StoreError(self._explain(error, key, size)) from error
 
     def _explain(self, error: OSError, key: str, size: int | None) -> str:
         where = f"{key or 'the root'} in the store {self.url}"

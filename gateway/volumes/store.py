@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from gateway.errors import RefError
@@ -30,6 +30,10 @@ class Store(Protocol):
 
     def get(self, key: str) -> bytes:
         """Return the content of a file; `NotFoundError` where there is none."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a file for reading at any place, without fetching all of it."""
         ...
 
     def put(self, key: str, data: bytes) -> None:
