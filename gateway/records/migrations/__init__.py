@@ -1,0 +1,1 @@
+"""The steps that bring an older catalogue database to the tables of this version."""

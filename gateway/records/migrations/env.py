@@ -1,0 +1,12 @@
+"""Run by Alembic: brings the database of the connection it is handed to this version's tables."""
+
+from alembic import context
+
+from gateway.records.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,  # SQLite changes a table by copying it
+)
+context.run_migrations()

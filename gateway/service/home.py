@@ -1,0 +1,85 @@
+"""The gateway home: a folder with the settings and, by default, store and catalogue."""
+
+from pathlib import Path
+
+from gateway.errors import SettingsError
+from gateway.records.catalogue import open_catalogue
+from gateway.service.settings import SETTINGS_FILE, Settings, read_settings
+
+_PART = f".{SETTINGS_FILE}.part"
+
+TEMPLATE = """\
+# Settings of this gateway. An environment variable wins over a line here: GATEWAY_MEMORY=8GB.
+
+# Where the datasets are: a folder (relative ones are inside this home) or a URL, s3://BUCKET/PREFIX.
+store = "store"
+
+# The database: a SQLite file, or postgresql://USER:PASSWORD@HOST/DATABASE.
+catalogue = "sqlite:///catalogue.sqlite"
+
+# Most memory one run may use, all its processes together.
+memory = "2GB"
+
+# Worker processes of a run; unset means one per core, as far as memory allows.
+# workers = 4
+
+# Who runs things here, as the record of every run shall say.
+# person_name = "Santiago Ramón y Cajal"
+# person_orcid = "0000-0002-1825-0097"
+"""
+
+
+def init_home(path: Path) -> Settings:
+    """Make `path` a gateway home: settings file, store folder, catalogue.
+
+    Running it again on a home changes nothing that is there and adds what is missing.
+
+    Args:
+        path: A folder that does not exist, is empty, or already is a home.
+
+    Returns:
+        The settings of the home.
+
+    Raises:
+        SettingsError: The path is a file, a folder with other things in it, or not writable.
+        StoreError: The catalogue cannot be reached or written.
+    """
+    home = path.expanduser().absolute()
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _refuse_foreign(home)
+        _write_settings(home)
+        settings = read_settings(home)
+        if "://" not in settings.store:
+            Path(settings.store).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SettingsError(
+            f"{error.filename} is a file; a gateway home is a folder, name another path"
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"the gateway home {home} cannot be made: {error.strerror} ({error.filename}); "
+            "choose a folder you may write to"
+        ) from error
+    open_catalogue(settings.catalogue.get_secret_value()).close()
+    return settings
+
+
+def _refuse_foreign(home: Path) -> None:
+    names = sorted({path.name for path in home.iterdir()} - {_PART})
+    if names and SETTINGS_FILE not in names:
+        shown = ", ".join(names[:3]) + ("…" if len(names) > 3 else "")  # noqa: PLR2004
+        raise SettingsError(
+            f"{home} is not empty ({len(names)} things: {shown}) and is no gateway home; "
+            "name a new or an empty folder, e.g. "
+            f"`gateway init {home / 'gateway'}`"
+        )
+
+
+def _write_settings(home: Path) -> None:
+    """Write the settings file unless it is there; it appears whole or not at all."""
+    file = home / SETTINGS_FILE
+    if not file.exists():
+        part = home / _PART
+        part.write_text(TEMPLATE, encoding="utf-8")
+        part.replace(file)

@@ -1,0 +1,168 @@
+"""The settings of one gateway: read once, from its home's file and the environment."""
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, ByteSize, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from gateway.errors import SettingsError
+
+SETTINGS_FILE = "gateway.toml"
+_PREFIX = "GATEWAY_"
+_HOME_VARIABLE = "GATEWAY_HOME"
+_ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]\Z")
+_LEAST_MEMORY = 256_000_000
+
+
+def _check_orcid(text: str) -> str:
+    """Check the form and the ISO 7064 check digit of an ORCID iD."""
+    orcid = text.removeprefix("https://orcid.org/")
+    if not _ORCID.match(orcid):
+        raise ValueError("an ORCID iD has the form 0000-0002-1825-0097")
+    digits, check = orcid[:-1].replace("-", ""), orcid[-1]
+    total = 0
+    for digit in digits:
+        total = (total + int(digit)) * 2
+    if "0123456789X"[(12 - total % 11) % 11] != check:
+        raise ValueError("the check digit of this ORCID iD is wrong; one digit is mistyped")
+    return orcid
+
+
+class Settings(BaseSettings):
+    """Everything one gateway lets you choose; frozen, passed down, never looked up.
+
+    Each setting is a line of `gateway.toml` in the home, or an environment variable with the
+    prefix `GATEWAY_`, which wins: `GATEWAY_MEMORY=8GB`.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=_PREFIX, validate_default=True
+    )
+
+    store: str = Field(default="store", min_length=1)
+    """Folder or URL that holds the datasets; a relative folder is inside the home."""
+    catalogue: SecretStr = SecretStr("sqlite:///catalogue.sqlite")
+    """Database URL; may hold a password. A relative SQLite file is inside the home."""
+    memory: Annotated[ByteSize, Field(ge=_LEAST_MEMORY)] = ByteSize(2_000_000_000)
+    """Most memory one run may use, all its processes together: `2GB`, `512MiB`."""
+    workers: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Worker processes of a run; unset means one per core, as far as memory allows."""
+    person_name: str | None = None
+    """Who runs things here, as the provenance shall name them."""
+    person_orcid: Annotated[str, AfterValidator(_check_orcid)] | None = None
+    """Their ORCID iD."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values arrive as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return (env_settings, init_settings)
+
+
+def find_home(home: Path | None = None) -> Path:
+    """Return the gateway home meant: the one given, or the one `GATEWAY_HOME` names.
+
+    Raises:
+        SettingsError: Neither is there, or the folder is no gateway home.
+    """
+    named = home if home is not None else os.environ.get(_HOME_VARIABLE)
+    if not named:
+        raise SettingsError(
+            "no gateway home is selected; make one with `gateway init HOME`, "
+            f"then pass --home HOME or set {_HOME_VARIABLE}=HOME"
+        )
+    path = Path(named).expanduser().absolute()
+    if not (path / SETTINGS_FILE).is_file():
+        missing = "does not exist" if not path.exists() else f"has no {SETTINGS_FILE}"
+        raise SettingsError(
+            f"{path} is no gateway home: it {missing}; make it one with `gateway init {path}`"
+        )
+    return path
+
+
+def read_settings(home: Path) -> Settings:
+    """Read the settings of a home from its `gateway.toml` and the environment.
+
+    Relative places (store folder, SQLite file) come back absolute.
+
+    Raises:
+        SettingsError: The file is broken, or a setting is unknown or out of bounds.
+    """
+    file = home / SETTINGS_FILE
+    values = _read_toml(file)
+    _refuse_unknown(values, file)
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, file)) from error
+    return settings.model_copy(
+        update={
+            "store": _resolve_store(settings.store, home),
+            "catalogue": SecretStr(_resolve_catalogue(settings.catalogue.get_secret_value(), home)),
+        }
+    )
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{file} is not valid TOML: {error}; mend that line, or delete the file and run "
+            f"`gateway init {file.parent}` for a fresh one"
+        ) from error
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _refuse_unknown(values: dict[str, Any], file: Path) -> None:
+    known = sorted(Settings.model_fields)
+    for name in values:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise SettingsError(f"{file} has an unknown setting {name!r}; {hint}")
+
+
+def _explain(error: ValidationError, file: Path) -> str:
+    """Name each wrong setting, its value, where it was given, and what it should be."""
+    lines = []
+    for problem in error.errors():
+        name = str(problem["loc"][0])
+        variable = f"{_PREFIX}{name.upper()}"
+        place = f"environment variable {variable}" if variable in os.environ else str(file)
+        value = "" if name == "catalogue" else f" = {problem['input']!r}"
+        reason = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"setting {name}{value} ({place}): {reason}")
+    return "; ".join(lines)
+
+
+def _resolve_store(store: str, home: Path) -> str:
+    return store if "://" in store else str(home / Path(store).expanduser())
+
+
+def _resolve_catalogue(text: str, home: Path) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise SettingsError(
+            "setting catalogue is not a database URL; expected sqlite:///FILE "
+            "or postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from error
+    if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
+        url = url.set(database=str(home / url.database))
+    return url.render_as_string(hide_password=False)
