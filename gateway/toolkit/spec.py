@@ -6,8 +6,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from gateway.volumes.box import Shape, Vector
+
 PortKind = Literal["image", "labels", "points", "tiles", "transform", "file"]
 ToolShape = Literal["block", "passes", "volume"]
+Reach = float | Vector | Shape
+"""A length per axis, zyx, or one for all three."""
+Halo = Reach | Callable[[Any], Reach]
+"""A length, or a function of the settings that gives it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,18 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlockNeeds:
+    """What the function of a block tool needs around its block, and of memory."""
+
+    halo_um: Halo | None = None
+    halo_voxels: Halo | None = None
+    bytes_per_voxel: float = 16.0
+    """Working memory per voxel of block with halo, the voxels read included."""
+    dtype: str | None = None
+    """Of the volume written; None keeps the dtype of the first input."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSpec:
     """Everything a face needs to know about one tool."""
 
@@ -60,3 +78,5 @@ class ToolSpec:
     examples: tuple[Example, ...]
     hidden: bool
     """True for tools that only the gateway itself calls (ingest)."""
+    needs: BlockNeeds = BlockNeeds()
+    """For block tools; a passes tool says the same in its passes."""
