@@ -32,6 +32,8 @@ _SUFFIXES: dict[EntryKind, str] = {
     "link": _LINK,
     "report": _REPORT,
 }
+_ROOT_FILES = {_VOLUME: "zarr.json", ".tiles": "tiles.json", ".mesh": "info", ".skeleton": "info"}
+"""Where a store has no rename, a folder without its root file is not complete."""
 _LISTED: dict[str, EntryKind] = {
     suffix: kind for kind, suffix in _SUFFIXES.items() if suffix != _REPORT
 }
@@ -126,7 +128,7 @@ def find_entry(store: Store, ref: Ref) -> Entry | None:
     """Return what carries the name `ref`, of whatever kind, or None where the name is free."""
     for suffix, kind in _LISTED.items():
         key = f"{ref.dataset}/{ref.name}{suffix}"
-        if store.exists(key):
+        if _is_complete(store, key, suffix):
             return Entry(ref, _exact_kind(store, key, kind), key)
     return None
 
@@ -141,7 +143,13 @@ def _entries(store: Store, dataset: str, listing: Listing) -> Iterator[Entry]:
             except RefError:
                 continue  # a foreign file: no ref can name it
             key = f"{dataset}/{name}"
-            yield Entry(ref, _exact_kind(store, key, kind), key)
+            if suffix not in _ROOT_FILES or _is_complete(store, key, suffix):
+                yield Entry(ref, _exact_kind(store, key, kind), key)
+
+
+def _is_complete(store: Store, key: str, suffix: str) -> bool:
+    root = _ROOT_FILES.get(suffix)
+    return store.exists(f"{key}/{root}" if root else key)
 
 
 def _exact_kind(store: Store, key: str, kind: EntryKind) -> EntryKind:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from gateway.errors import RefError
 
+ROOT_FILES = ("zarr.json", "tiles.json", "info")
+"""The file at the root of a folder that makes it a volume, tile grid or mesh: written last."""
+
 _LONGEST_PART = 255
 
 

@@ -6,8 +6,10 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
 from gateway.errors import RefError
+from gateway.volumes.http_store import HttpStore
 from gateway.volumes.keys import Listing
 from gateway.volumes.local_store import LocalStore
+from gateway.volumes.s3_store import S3Store
 
 
 @runtime_checkable
@@ -91,7 +93,11 @@ def open_store(url: str | Path, *, create: bool = False) -> Store:
     raise RefError(f"no store serves {url!r}: scheme {scheme!r}; expected a folder or {known}")
 
 
-_REMOTE: dict[str, Callable[[str], Store]] = {}
+_REMOTE: dict[str, Callable[[str], Store]] = {
+    "s3": S3Store,
+    "http": HttpStore,
+    "https": HttpStore,
+}
 
 
 def _open_local(root: Path, *, create: bool) -> LocalStore:

@@ -1,0 +1,210 @@
+"""A store in an S3 bucket, or in anything that speaks its protocol."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import obstore
+import obstore.store
+
+from gateway.errors import ExistsError, NotFoundError, RefError, StoreError
+from gateway.volumes.keys import ROOT_FILES, Listing, parse_key
+from gateway.volumes.objects import (
+    CLIENT,
+    RETRIES,
+    get_object,
+    guard,
+    has_object,
+    open_object,
+    public_url,
+)
+
+_OPTIONS = ("endpoint", "region", "anonymous")
+_DELETE_AT_ONCE = 500
+
+
+class S3Store:
+    """Objects below one prefix of a bucket.
+
+    Credentials come from the environment or the machine, as AWS clients find them; they are
+    never part of the URL. `endpoint`, `region` and `anonymous=true` may be, as its query.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open `s3://BUCKET/PREFIX`; nothing is asked of the server yet.
+
+        Raises:
+            RefError: The URL has no bucket, an odd prefix or an unknown option.
+        """
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query))
+        unknown = sorted(set(options) - set(_OPTIONS))
+        if not parts.netloc or "@" in parts.netloc or unknown:
+            raise RefError(
+                f"store URL {public_url(url)!r} is not understood; expected s3://BUCKET/PREFIX, "
+                f"with ?{', '.join(_OPTIONS)} where needed and credentials in the environment"
+            )
+        self._url = url
+        self._bucket = parts.netloc
+        self._prefix = parse_key(unquote(parts.path).strip("/"))
+        self._endpoint = options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL")
+        region = options.get("region") or os.environ.get("AWS_REGION")
+        self._region = region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        self._anonymous = options.get("anonymous", "").lower() in {"1", "true", "yes"}
+        self._client = obstore.store.S3Store(
+            self._bucket,
+            prefix=self._prefix or None,
+            client_options=CLIENT,
+            retry_config=RETRIES,
+            region=self._region,
+            skip_signature=self._anonymous,
+            **({"endpoint": self._endpoint} if self._endpoint else {}),
+        )
+
+    @property
+    def url(self) -> str:
+        """The URL, as it was opened."""
+        return self._url
+
+    @property
+    def writable(self) -> bool:
+        """False for an anonymous visitor; else only a write can tell."""
+        return not self._anonymous
+
+    def get(self, key: str) -> bytes:
+        """Return the content of an object.
+
+        Raises:
+            NotFoundError: There is no such object.
+            StoreError: The server failed or refused.
+        """
+        return get_object(self._client, parse_key(key), self._url)
+
+    def open(self, key: str) -> BinaryIO:
+        """Open an object for reading by ranges.
+
+        Raises:
+            NotFoundError: There is no such object.
+        """
+        return open_object(self._client, parse_key(key), self._url)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write an object whole.
+
+        Raises:
+            StoreError: The server failed or refused.
+        """
+        self._require_writable(key)
+        with guard(key, self._url):
+            obstore.put(self._client, parse_key(key), data)
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object of that key, or any below it."""
+        parse_key(key)
+        if key and has_object(self._client, key, self._url):
+            return True
+        listing = self.list(key)
+        return bool(listing.folders or listing.files)
+
+    def list(self, prefix: str = "") -> Listing:
+        """Name the folders and objects directly below a prefix."""
+        parse_key(prefix)
+        with guard(prefix, self._url):
+            found = obstore.list_with_delimiter(self._client, prefix or None)
+        folders = sorted(path.rsplit("/", 1)[-1] for path in found["common_prefixes"])
+        files = sorted(item["path"].rsplit("/", 1)[-1] for item in found["objects"])
+        return Listing(tuple(folders), tuple(files))
+
+    def delete(self, prefix: str) -> None:
+        """Remove an object and all below it.
+
+        Raises:
+            RefError: The prefix is the store itself.
+        """
+        if prefix == "":
+            raise RefError(f"deleting the whole store {self.url} is refused; name what to delete")
+        self._require_writable(prefix)
+        keys = list(self._tree(prefix))
+        if has_object(self._client, parse_key(prefix), self._url):
+            keys.append(prefix)
+        # What makes a thing visible goes first, so that no half of it is seen.
+        keys.sort(key=lambda key: (_visibility(prefix, key) == 0, key))
+        with guard(prefix, self._url):
+            for first in range(0, len(keys), _DELETE_AT_ONCE):
+                obstore.delete(self._client, keys[first : first + _DELETE_AT_ONCE])
+
+    def publish(self, staged_key: str, final_key: str) -> None:
+        """Copy a staged object or tree to its final key, what makes it visible last.
+
+        S3 has no rename. A publication that was cut short is invisible, and is done again.
+
+        Raises:
+            ExistsError: The final key is taken.
+            NotFoundError: Nothing is staged under that key.
+        """
+        self._require_writable(final_key)
+        keys = list(self._tree(staged_key)) or [staged_key]
+        keys.sort(key=lambda key: (_visibility(staged_key, key), key))
+        if not has_object(self._client, keys[-1], self._url):
+            raise NotFoundError(f"nothing is staged at {staged_key} in {self.url}")
+        targets = [final_key + key[len(staged_key) :] for key in keys]
+        if has_object(self._client, parse_key(targets[-1]), self._url):
+            raise ExistsError(
+                f"{final_key} already exists in the store {self.url}: what exists is immutable; "
+                "choose another name"
+            )
+        for key, target in zip(keys[:-1], targets[:-1], strict=True):
+            with guard(target, self._url):
+                obstore.copy(self._client, key, target)
+        content = self.get(keys[-1])
+        with guard(final_key, self._url):
+            obstore.put(self._client, targets[-1], content, mode="create")
+        self.delete(staged_key)
+
+    def kvstore(self, key: str) -> dict[str, Any]:
+        """Return the TensorStore key-value store of a folder."""
+        path = "/".join(part for part in (self._prefix, parse_key(key)) if part)
+        spec: dict[str, Any] = {
+            "driver": "s3",
+            "bucket": self._bucket,
+            "path": f"{path}/" if path else "",
+            "aws_region": self._region,
+        }
+        if self._endpoint:
+            spec["endpoint"] = self._endpoint
+        if self._anonymous:
+            spec["aws_credentials"] = {"type": "anonymous"}
+        elif "AWS_ACCESS_KEY_ID" in os.environ:
+            spec["aws_credentials"] = {"type": "environment"}
+        return spec
+
+    def local_path(self, key: str) -> Path | None:
+        """Return None: objects lie on no machine's disk."""
+        parse_key(key)
+
+    def free_bytes(self) -> int | None:
+        """Return None: a bucket has no end."""
+
+    def _tree(self, prefix: str) -> Iterator[str]:
+        with guard(prefix, self._url):
+            for batch in obstore.list(self._client, parse_key(prefix)):
+                for item in batch:
+                    if item["path"] != prefix:
+                        yield item["path"]
+
+    def _require_writable(self, key: str) -> None:
+        if not self.writable:
+            raise StoreError(
+                f"the store {self._url} was opened with anonymous=true, so {key} cannot be "
+                "written; open it without, with credentials in the environment"
+            )
+
+
+def _visibility(root: str, key: str) -> int:
+    """0 for content, 1 for a file at the root of a thing, 2 for the file that makes it one."""
+    relative = key[len(root) :].strip("/")
+    if relative in ROOT_FILES:
+        return 2
+    return int("/" not in relative)
