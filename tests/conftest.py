@@ -1,18 +1,92 @@
 """Fixtures shared by all tests."""
 
 import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
+
+Lacking = Callable[[str, str], NoReturn]
 
 
 @pytest.fixture(scope="session")
-def data_dir() -> Path:
+def lacking() -> Lacking:
+    """Return what a fixture calls when its tier cannot run here: `lacking(tier, reason)`.
+
+    It skips, unless `GATEWAY_REQUIRE=postgres,s3,data` names the tier: then it fails, so that
+    a run meant to be complete cannot pass with holes.
+    """
+
+    def stop(tier: str, reason: str) -> NoReturn:
+        if tier in os.environ.get("GATEWAY_REQUIRE", "").split(","):
+            pytest.fail(f"GATEWAY_REQUIRE names {tier!r}, but {reason}")
+        pytest.skip(reason)
+
+    return stop
+
+
+@pytest.fixture(scope="session")
+def data_dir(lacking: Lacking) -> Path:
     """Return the folder of real test volumes, or skip."""
     folder = os.environ.get("GATEWAY_TEST_DATA")
     if not folder:
-        pytest.skip("GATEWAY_TEST_DATA is not set: the real test volumes are not here")
+        lacking("data", "GATEWAY_TEST_DATA is not set: the real test volumes are not here")
     path = Path(folder).resolve()
     if not path.is_dir():
-        pytest.skip(f"GATEWAY_TEST_DATA={folder} is not a folder")
+        lacking("data", f"GATEWAY_TEST_DATA={folder} is not a folder")
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server(lacking: Lacking) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server that lets us make databases."""
+    given = os.environ.get("GATEWAY_TEST_POSTGRES")
+    if given:
+        yield given
+        return
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not programs:
+        lacking("postgres", "no PostgreSQL: set GATEWAY_TEST_POSTGRES=URL or install postgresql")
+    # outside pytest's folder, which the server's own account may not enter
+    folder = Path(tempfile.mkdtemp(prefix="gateway-postgres-", dir="/tmp"))
+    as_server: list[str] = []
+    if os.geteuid() == 0:  # the server refuses to run as root
+        shutil.chown(folder, "postgres")
+        as_server = ["runuser", "-u", "postgres", "--"]
+    binaries, data = programs[-1].parent, folder / "data"
+    flags = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+
+    def call(program: str, *arguments: str | Path) -> None:
+        command = [*as_server, binaries / program, *arguments]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL)
+
+    try:
+        call("initdb", "-D", data, "-U", "gateway", "-A", "trust", "-E", "UTF8", "--no-sync")
+        call("pg_ctl", "start", "-w", "-D", data, "-l", folder / "log", "-o", flags)
+        try:
+            yield f"postgresql://gateway@/postgres?host={folder}"
+        finally:
+            call("pg_ctl", "stop", "-D", data, "-m", "immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """Yield the URL of a fresh, empty PostgreSQL database."""
+    name = f"gateway_test_{uuid.uuid4().hex[:12]}"
+    server = make_url(postgres_server).set(drivername="postgresql+psycopg")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        yield server.set(database=name, drivername="postgresql").render_as_string(
+            hide_password=False
+        )
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()

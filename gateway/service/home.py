@@ -5,8 +5,10 @@ from pathlib import Path
 from gateway.errors import SettingsError
 from gateway.records.catalogue import open_catalogue
 from gateway.service.settings import SETTINGS_FILE, Settings, read_settings
+from gateway.volumes.store import open_store
 
 _PART = f".{SETTINGS_FILE}.part"
+_OURS = {_PART, "store", "catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"}
 
 TEMPLATE = """\
 # Settings of this gateway. An environment variable wins over a line here: GATEWAY_MEMORY=8GB.
@@ -50,8 +52,7 @@ def init_home(path: Path) -> Settings:
         _refuse_foreign(home)
         _write_settings(home)
         settings = read_settings(home)
-        if "://" not in settings.store:
-            Path(settings.store).mkdir(parents=True, exist_ok=True)
+        open_store(settings.store, create=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise SettingsError(
             f"{error.filename} is a file; a gateway home is a folder, name another path"
@@ -66,7 +67,7 @@ def init_home(path: Path) -> Settings:
 
 
 def _refuse_foreign(home: Path) -> None:
-    names = sorted({path.name for path in home.iterdir()} - {_PART})
+    names = sorted({path.name for path in home.iterdir()} - _OURS)
     if names and SETTINGS_FILE not in names:
         shown = ", ".join(names[:3]) + ("…" if len(names) > 3 else "")  # noqa: PLR2004
         raise SettingsError(

@@ -1,0 +1,40 @@
+"""Migrations lead to exactly the tables of the code, and no further."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from gateway.errors import StoreError
+from gateway.records.catalogue import open_catalogue
+from gateway.records.database import open_database
+from gateway.records.tables import Base
+
+
+def test_the_migrations_give_the_tables_of_the_code(catalogue_url: str) -> None:
+    engine = open_database(catalogue_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    engine.dispose()
+
+
+def test_a_catalogue_from_a_later_version_is_refused(catalogue_url: str) -> None:
+    engine = open_database(catalogue_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'r9999'"))
+    engine.dispose()
+    with pytest.raises(StoreError, match=r"'r9999'.*a later version made it; upgrade with"):
+        open_catalogue(catalogue_url)
+
+
+def test_the_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'galaxy.sqlite'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE history (id INTEGER)"))
+    engine.dispose()
+    with pytest.raises(StoreError, match=r"tables of another program \(history\)"):
+        open_catalogue(url)
