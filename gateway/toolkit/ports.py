@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from gateway.toolkit.spec import Port
 from gateway.volumes.box import Box, Shape, Vector
+from gateway.volumes.points import PointsTable
 from gateway.volumes.source import Source
 
 Image = Annotated[Source, Port(kind="image")]
 """A whole intensity volume, read by box."""
 Labels = Annotated[Source, Port(kind="labels")]
 """A whole label volume, read by box."""
-Points = Annotated[Any, Port(kind="points")]
-"""A table of positions: a `PointsTable`."""
+Points = Annotated[PointsTable, Port(kind="points")]
+"""A table of positions."""
 Tiles = Annotated[Any, Port(kind="tiles")]
 """A grid of microscope tiles: a `TileGrid`."""
 Transform = Annotated[Any, Port(kind="transform")]

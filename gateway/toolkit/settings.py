@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from docstring_parser import parse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 _BOUNDS = (
@@ -18,6 +18,17 @@ _BOUNDS = (
     annotated_types.Interval,
 )
 _FREE = (bool, str, types.NoneType)
+
+
+class Method(BaseModel):
+    """One choice of a discriminated union; a choice of method derives from this.
+
+    A line of text under a field is its help.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def split_hint(hint: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -99,6 +110,8 @@ def _union_faults(parts: tuple[Any, ...], *, bounded: bool, choice: bool) -> Ite
 
 
 def _model_faults(model: type[BaseModel]) -> Iterator[str]:
+    if not issubclass(model, Method):
+        yield f"{model.__name__} must derive from gateway.toolkit.settings.Method"
     for name, field in model.model_fields.items():
         if get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1:
             continue

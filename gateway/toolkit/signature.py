@@ -135,7 +135,7 @@ def _field(name: str, key: str, hint: Any, parameter: inspect.Parameter, help_te
     except TypeError as error:
         raise ToolDefinitionError(
             f"{name}: the default of {key!r} is a mutable {type(parameter.default).__name__}; use "
-            "a tuple, or a model with model_config = ConfigDict(frozen=True)"
+            "what cannot change, such as a tuple"
         ) from error
     return Field(parameter.default, description=help_text)
 

@@ -12,11 +12,12 @@ from gateway.toolkit.define import SPEC_ATTRIBUTE
 HEAD = """
 from typing import Annotated, Literal, NamedTuple
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from gateway.toolkit.define import tool
 from gateway.toolkit.outputs import Outputs
 from gateway.toolkit.passes import Passes
 from gateway.toolkit.ports import *
+from gateway.toolkit.settings import Method
 from gateway.toolkit.spec import Example
 """
 _COUNT = itertools.count()
