@@ -95,7 +95,7 @@ def _check_fits(voxels: NDArray[Any], target: np.dtype[Any], where: str) -> None
             at = tuple(int(i) for i in np.argwhere(bad)[0])
             raise FormatError(
                 f"{where}: {voxels[at]} at voxel {at} of the box, where {target} integers belong; "
-                "replace it in the file, or keep the values with --as-dtype float32"
+                "mend the file, or keep the values with --as-dtype float32"
             )
         if np.any(voxels != np.rint(voxels)):
             raise FormatError(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import FormatError
+from gateway.errors import BoxError
 from gateway.volumes.box import Box, Shape, Vector
 from gateway.volumes.formats.dtypes import Conversion
 from gateway.volumes.model import VolumeInfo, VolumeKind
@@ -83,15 +83,15 @@ class FileSource:
 
     def _check(self, box: Box, level: int, channel: int | None, time: int) -> None:
         if level:
-            raise FormatError(f"{self.path} has no level {level}: a file has only level 0")
+            raise BoxError(f"{self.path} has no level {level}: a file has only level 0")
         if not Box.of_shape(self.info.shape).contains(box):
-            raise FormatError(f"box {box} reaches outside {self.path}, shape {self.info.shape}")
+            raise BoxError(f"box {box} reaches outside {self.path}, shape {self.info.shape}")
         if channel is not None and not 0 <= channel < len(self.info.channels):
-            raise FormatError(
+            raise BoxError(
                 f"{self.path} has no channel {channel}: it has {len(self.info.channels)}"
             )
         if not 0 <= time < self.info.times:
-            raise FormatError(f"{self.path} has no time {time}: it has {self.info.times}")
+            raise BoxError(f"{self.path} has no time {time}: it has {self.info.times}")
 
 
 Progress = Callable[[int, int], None]

@@ -115,7 +115,7 @@ def choose_voxel_um(
     )
 
 
-def check_voxel_um(voxel_um: Vector) -> Vector:
+def check_voxel_um(voxel_um: Sequence[float]) -> Vector:
     """Return the voxel size, if it is three positive finite numbers.
 
     Raises:

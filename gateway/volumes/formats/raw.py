@@ -115,7 +115,7 @@ class RawArray:
         for index in np.ndindex(*shape[:run]):
             corner = [a + i for a, i in zip(start, index, strict=False)]
             place = int(np.ravel_multi_index([*corner, *start[run:]], self.shape))
-            view = memoryview(out[index].reshape(-1).view(np.uint8))
+            view = memoryview(out[index].reshape(-1).view(np.uint8).data)
             self.file.fill(view, self.offset + place * self.dtype.itemsize)
         return out
 

@@ -3,10 +3,16 @@
 from pathlib import Path
 
 from gateway.errors import FormatError, NotFoundError, StoreError
-from gateway.volumes.formats import numpy_file, tiff
+from gateway.volumes.formats import hdf5, nifti, nrrd_file, numpy_file, tiff
 from gateway.volumes.formats.format import FileSource, Format, OpenOptions
 
-FORMATS: tuple[Format, ...] = (tiff.FORMAT, numpy_file.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    tiff.FORMAT,
+    hdf5.FORMAT,
+    nifti.FORMAT,
+    nrrd_file.FORMAT,
+    numpy_file.FORMAT,
+)
 """In the order they are asked: those with a mark of their own before those known by name."""
 
 _HEAD_BYTES = 1024

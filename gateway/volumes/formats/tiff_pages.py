@@ -1,4 +1,4 @@
-"""Voxels of TIFF pages, read segment by segment: never a plane invented for bytes that are not there.
+"""Voxels of TIFF pages, read segment by segment: never a plane invented for missing bytes.
 
 `tifffile` fills missing segments with zeros and stops quietly where a chain of pages is cut. Here
 every segment is checked against the file before the first voxel is read, and the chain of pages

@@ -33,7 +33,7 @@ def write_tiff(excerpt: Excerpt, path: Path) -> None:
     if len(info.channels) == 1:
         shape = (*shape[: info.times > 1], *info.shape)
         axes = axes.replace("C", "")
-    metadata = {"axes": axes}
+    metadata: dict[str, object] = {"axes": axes}
     metadata |= _ome_metadata(info) if ome else _plain_metadata(info)
     with tifffile.TiffWriter(path, bigtiff=big, imagej=imagej, ome=ome) as out:
         out.write(
@@ -41,7 +41,7 @@ def write_tiff(excerpt: Excerpt, path: Path) -> None:
             shape=shape,
             dtype=info.dtype,
             photometric="minisblack",
-            resolution=tuple(_per_um(info.voxel_um[i]) for i in (2, 1)),
+            resolution=(_per_um(info.voxel_um[2]), _per_um(info.voxel_um[1])),
             resolutionunit="NONE",
             metadata=metadata,
         )
