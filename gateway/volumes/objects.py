@@ -16,8 +16,8 @@ from obstore.exceptions import (
 
 from gateway.errors import ExistsError, NotFoundError, StoreError
 
-CLIENT = {"allow_http": True, "connect_timeout": "5s", "timeout": "60s"}
-RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
+CLIENT: Any = {"allow_http": True, "connect_timeout": "5s", "timeout": "60s"}
+RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 
 
 def public_url(url: str) -> str:

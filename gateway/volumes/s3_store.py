@@ -60,7 +60,7 @@ class S3Store:
             retry_config=RETRIES,
             region=self._region,
             skip_signature=self._anonymous,
-            **({"endpoint": self._endpoint} if self._endpoint else {}),
+            config={"endpoint": self._endpoint} if self._endpoint else None,
         )
 
     @property
@@ -183,6 +183,7 @@ class S3Store:
     def local_path(self, key: str) -> Path | None:
         """Return None: objects lie on no machine's disk."""
         parse_key(key)
+        return None
 
     def free_bytes(self) -> int | None:
         """Return None: a bucket has no end."""

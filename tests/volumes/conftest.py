@@ -1,0 +1,127 @@
+"""Real servers on loopback for the stores that need one."""
+
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+from socket import create_server
+from threading import Thread
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """Start an S3 server process and stop it at the end."""
+    with create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    endpoint = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(endpoint, server)
+        yield endpoint
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def _bucket_numbers() -> Iterator[int]:
+    return count()
+
+
+@pytest.fixture
+def s3_url(
+    s3_endpoint: str, _bucket_numbers: Iterator[int], monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """Make a bucket and return the URL of an empty store in it."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    bucket = f"bucket-{next(_bucket_numbers)}"
+    request = urllib.request.Request(f"{s3_endpoint}/{bucket}", method="PUT")  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+        pass
+    return f"s3://{bucket}/lab/store?endpoint={s3_endpoint}"
+
+
+class FolderServer:
+    """A web server over one folder that answers GET, HEAD and ranges, and logs the paths asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.asked: list[tuple[str, str]] = []
+        handler = partial(_Handler, asked=self.asked, directory=str(folder))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def web_folder(tmp_path: Path) -> Iterator[tuple[Path, FolderServer]]:
+    """Serve an empty folder on loopback."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    server = FolderServer(folder)
+    yield folder, server
+    server.stop()
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, *args: Any, asked: list[tuple[str, str]], **kwargs: Any) -> None:
+        self._asked = asked
+        super().__init__(*args, **kwargs)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+    def list_directory(self, path: Any) -> None:  # noqa: ARG002
+        self.send_error(404)
+
+    def do_HEAD(self) -> None:
+        self._asked.append(("HEAD", self.path))
+        super().do_HEAD()
+
+    def do_GET(self) -> None:
+        self._asked.append(("GET", self.path))
+        asked = self.headers.get("Range")
+        path = Path(self.translate_path(self.path))
+        if not asked or not path.is_file():
+            super().do_GET()
+            return
+        content = path.read_bytes()
+        first, _, last = asked.removeprefix("bytes=").partition("-")
+        start = int(first) if first else max(0, len(content) - int(last))
+        stop = min(len(content), int(last) + 1) if first and last else len(content)
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
+        self.send_header("Content-Length", str(stop - start))
+        self.end_headers()
+        self.wfile.write(content[start:stop])
+
+
+def _wait_for(endpoint: str, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=5):  # noqa: S310
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the S3 test server did not start")
