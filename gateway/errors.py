@@ -28,6 +28,10 @@ class FormatError(GatewayError, ValueError):
     """A file is broken, truncated, inconsistent or not of a known format."""
 
 
+class BoxError(GatewayError, IndexError):
+    """A box, level, channel or index reaches outside its volume."""
+
+
 class AlignmentError(GatewayError, ValueError):
     """A write does not cover whole shards."""
 
