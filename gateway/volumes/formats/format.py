@@ -41,6 +41,9 @@ class OpenOptions:
     """The image of a file that holds several."""
     pattern: str | None = None
     """Regular expression whose first group is the channel in a file or folder name."""
+    checked: bool = False
+    """Whether the same files were opened before with the same result, as in a worker: planes are
+    then looked at when they are read, not all beforehand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from gateway.volumes.model import VolumeInfo
 
 _GZIP = b"\x1f\x8b"
 _HEADER_SIZES = {b"\x5c\x01\0\0": 1, b"\0\0\x01\x5c": 1, b"\x1c\x02\0\0": 2, b"\0\0\x02\x1c": 2}
+_MARKS = (b"n+1", b"ni1", b"n+2", b"ni2")
 _AXES = "xyztc"
 _LARGEST_NIFTI1_AXIS = 32767
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
@@ -27,9 +28,9 @@ _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 def _sniff(path: Path, head: bytes) -> bool:
     if head.startswith(_GZIP) and path.name.lower().endswith(".gz"):
         return path.name.lower().endswith(".nii.gz")
-    return head[:4] in _HEADER_SIZES and head[344:347] in {b"n+1", b"ni1"} or (
-        head[:4] in _HEADER_SIZES and head[4:7] in {b"n+2", b"ni2"}
-    )
+    version = _HEADER_SIZES.get(head[:4])
+    mark = head[344:347] if version == 1 else head[4:7]
+    return version is not None and mark in _MARKS
 
 
 def _open(path: Path, options: OpenOptions) -> FileSource:
@@ -83,7 +84,8 @@ def _parse(handle: IO[bytes]) -> Any:
     start = handle.read(4)
     handle.seek(0)
     one = _HEADER_SIZES.get(start, 0) == 1
-    return (nibabel.Nifti1Header if one else nibabel.Nifti2Header).from_fileobj(handle)
+    kind: Any = nibabel.Nifti1Header if one else nibabel.Nifti2Header
+    return kind.from_fileobj(handle)
 
 
 def _time_step(header: Any) -> float | None:
@@ -105,9 +107,9 @@ def _placement(
     if not (sizes > 0).all() or not np.isfinite(sizes).all():
         sizes = np.abs(np.array(header.get_zooms()[:3], float))
     off_axis = affine[:3, :3] - np.diag(np.diag(affine[:3, :3]))
-    straight = np.allclose(off_axis, 0, atol=1e-4 * sizes.max()) and (
-        np.diag(affine[:3, :3]) > 0
-    ).all()
+    straight = (
+        np.allclose(off_axis, 0, atol=1e-4 * sizes.max()) and (np.diag(affine[:3, :3]) > 0).all()
+    )
     x, y, z = (_short(v) * factor for v in (*sizes, 1, 1, 1)[:3])
     origin: Vector = (0.0, 0.0, 0.0)
     if straight:
@@ -121,9 +123,11 @@ def _placement(
 def _short(value: float) -> float:
     """Undo the 32-bit rounding of the header: 0.1 instead of 0.10000000149."""
     single = np.float32(value)
-    return float(str(single)) if np.float64(single) == value or math.isclose(
-        single, value, rel_tol=1e-6
-    ) else float(value)
+    return (
+        float(str(single))
+        if np.float64(single) == value or math.isclose(single, value, rel_tol=1e-6)
+        else float(value)
+    )
 
 
 def _write(excerpt: Excerpt, path: Path) -> None:
@@ -151,12 +155,15 @@ def _new_header(path: Path, info: VolumeInfo) -> Any:
     elif info.times > 1:
         shape = (*shape, info.times)  # type: ignore[assignment]
     one = max(shape) <= _LARGEST_NIFTI1_AXIS
-    header = (nibabel.Nifti1Header if one else nibabel.Nifti2Header)(endianness="<")
+    kind: Any = nibabel.Nifti1Header if one else nibabel.Nifti2Header
+    header = kind(endianness="<")
     header.set_data_dtype(np.dtype(info.dtype))
     header.set_data_shape(shape)
     affine = np.diag([*(v / 1000 for v in info.voxel_um[::-1]), 1.0])
     affine[:3, 3] = [v / 1000 for v in info.origin_um[::-1]]
-    header.set_zooms([*(v / 1000 for v in info.voxel_um[::-1]), *[info.time_step_s or 1.0] * 2][: len(shape)])
+    header.set_zooms(
+        [*(v / 1000 for v in info.voxel_um[::-1]), *[info.time_step_s or 1.0] * 2][: len(shape)]
+    )
     header.set_sform(affine, code="scanner")
     header.set_qform(affine, code="scanner")
     header.set_xyzt_units("mm", "sec")
@@ -165,6 +172,4 @@ def _new_header(path: Path, info: VolumeInfo) -> Any:
     return header
 
 
-FORMAT = Format(
-    name="NIfTI", suffixes=(".nii.gz", ".nii"), sniff=_sniff, open=_open, write=_write
-)
+FORMAT = Format(name="NIfTI", suffixes=(".nii.gz", ".nii"), sniff=_sniff, open=_open, write=_write)

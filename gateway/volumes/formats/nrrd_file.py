@@ -27,7 +27,14 @@ _DTYPES = {
     "ulonglong": "u8", "unsigned long long": "u8", "unsigned long long int": "u8",
     "uint64": "u8", "uint64_t": "u8", "float": "f4", "double": "f8",
 }  # fmt: skip
-_NAMES = {"u1": "uint8", "u2": "uint16", "i2": "int16", "f4": "float", "u4": "uint32", "u8": "uint64"}
+_NAMES = {
+    "u1": "uint8",
+    "u2": "uint16",
+    "i2": "int16",
+    "f4": "float",
+    "u4": "uint32",
+    "u8": "uint64",
+}
 _ENCODINGS = {"raw": None, "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2"}
 _SPATIAL = ("domain", "space")
 

@@ -3,17 +3,18 @@
 from pathlib import Path
 
 from gateway.errors import FormatError, NotFoundError, StoreError
-from gateway.volumes.formats import hdf5, nifti, nrrd_file, numpy_file, tiff
-from gateway.volumes.formats.format import FileSource, Format, OpenOptions
-
-FORMATS: tuple[Format, ...] = (
-    tiff.FORMAT,
-    hdf5.FORMAT,
-    nifti.FORMAT,
-    nrrd_file.FORMAT,
-    numpy_file.FORMAT,
+from gateway.volumes.formats import (
+    channels,
+    hdf5,
+    n5,
+    nifti,
+    nrrd_file,
+    numpy_file,
+    ome_zarr,
+    precomputed,
+    tiff,
 )
-"""In the order they are asked: those with a mark of their own before those known by name."""
+from gateway.volumes.formats.format import FileSource, Format, OpenOptions
 
 _HEAD_BYTES = 1024
 
@@ -32,6 +33,20 @@ def open_source(path: str | Path, options: OpenOptions | None = None) -> FileSou
     """
     place = Path(path).absolute()
     return find_format(place).open(place, options or OpenOptions())
+
+
+FORMATS: tuple[Format, ...] = (
+    tiff.FORMAT,
+    hdf5.FORMAT,
+    nifti.FORMAT,
+    nrrd_file.FORMAT,
+    numpy_file.FORMAT,
+    ome_zarr.FORMAT,
+    n5.FORMAT,
+    precomputed.FORMAT,
+    channels.make_format(open_source),
+)
+"""In the order they are asked: files by their first bytes, folders by a file that marks them."""
 
 
 def find_format(path: Path) -> Format:
