@@ -29,6 +29,11 @@ class SourceFile:
     checksum: str
     """`sha256:…` or `blake3:…` over its bytes."""
 
+    def __post_init__(self) -> None:
+        """Make a name that is no valid Unicode storable, its odd bytes shown escaped."""
+        path = self.path.encode("utf-8", "backslashreplace").decode()
+        object.__setattr__(self, "path", path)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
