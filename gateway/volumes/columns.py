@@ -1,10 +1,8 @@
-"""Tables as named columns: checked, put in canonical order, and digested."""
+"""Tables as named columns: checked and put in canonical order."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import blake3
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +31,7 @@ def check_columns(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]
             "expected z_um,y_um,x_um in micrometres"
         )
     checked = {name: np.asarray(columns[name], np.float64) for name in POSITION}
-    checked |= {n: np.asarray(c) for n, c in columns.items() if n not in POSITION}
+    checked |= {n: _as_text(np.asarray(c)) for n, c in columns.items() if n not in POSITION}
     rows = len(checked["z_um"])
     for name, column in checked.items():
         _check_column(name, column, rows)
@@ -49,36 +47,36 @@ def check_columns(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]
 
 def canonical_order(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
     """Return the row order that depends on content alone: by position, then by every column."""
-    keys = [_normal(columns[name]) for name in _canonical_names(columns)]
+    keys = [canonical_values(columns[name]) for name in canonical_names(columns)]
+    if not keys:
+        return np.empty(0, np.intp)
     order = np.lexsort(tuple(reversed(keys[: len(POSITION)])))
     if len(keys) > len(POSITION) and _has_ties(keys[: len(POSITION)], order):
         order = np.lexsort(tuple(reversed(keys)))
     return order
 
 
-def columns_digest(
-    columns: Mapping[str, NDArray[Any]], order: NDArray[np.intp] | None = None
-) -> str:
-    """Digest a table: its names, types and rows, whatever the order of rows and columns.
+def canonical_names(columns: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Return the order of columns that depends on their names alone: positions first."""
+    first = [name for name in POSITION if name in columns]
+    return first + sorted(name for name in columns if name not in POSITION)
 
-    Args:
-        columns: The table.
-        order: Its `canonical_order`, where the caller has it already.
 
-    Returns:
-        `blake3:` and 64 hexadecimal digits.
+def canonical_values(column: NDArray[Any]) -> NDArray[Any]:
+    """Make equal values equal bytes: one zero, one NaN, little endian, objects as text."""
+    if column.dtype.kind == "O":
+        return column.astype(np.str_)
+    if column.dtype.kind != "f":
+        return column.astype(column.dtype.newbyteorder("<"), copy=False)
+    values: NDArray[Any] = column.astype(column.dtype.newbyteorder("<")) + column.dtype.type(0)
+    values[np.isnan(values)] = np.nan
+    return values
 
-    Raises:
-        FormatError: The columns are no points table.
-    """
-    checked = check_columns(columns)
-    order = canonical_order(checked) if order is None else order
-    names = _canonical_names(checked)
-    head = {"rows": len(order), "columns": [[name, _type_name(checked[name])] for name in names]}
-    digest = blake3.blake3(json.dumps(head, separators=(",", ":")).encode())
-    for name in names:
-        digest.update(_column_bytes(_normal(checked[name])[order]))
-    return f"blake3:{digest.hexdigest()}"
+
+def _as_text(column: NDArray[Any]) -> NDArray[Any]:
+    if column.dtype.kind == "O" and all(isinstance(value, str) for value in column):
+        return column.astype(np.str_)
+    return column
 
 
 def _check_column(name: str, column: NDArray[Any], rows: int) -> None:
@@ -95,33 +93,12 @@ def _check_column(name: str, column: NDArray[Any], rows: int) -> None:
         )
 
 
-def _canonical_names(columns: Mapping[str, NDArray[Any]]) -> list[str]:
-    first = [name for name in POSITION if name in columns]
-    return first + sorted(name for name in columns if name not in POSITION)
-
-
-def _normal(column: NDArray[Any]) -> NDArray[Any]:
-    """Make equal values equal bytes: one zero, one NaN, little endian."""
-    if column.dtype.kind != "f":
-        return column.astype(column.dtype.newbyteorder("<"), copy=False)
-    normal = column.astype(column.dtype.newbyteorder("<")) + 0.0
-    normal[np.isnan(normal)] = np.nan
-    return normal
-
-
 def _has_ties(keys: list[NDArray[Any]], order: NDArray[np.intp]) -> bool:
     same = np.ones(max(0, len(order) - 1), bool)
     for key in keys:
         ordered = key[order]
-        same &= ordered[1:] == ordered[:-1]
+        equal = ordered[1:] == ordered[:-1]
+        if key.dtype.kind == "f":
+            equal |= np.isnan(ordered[1:]) & np.isnan(ordered[:-1])
+        same &= equal
     return bool(same.any())
-
-
-def _type_name(column: NDArray[Any]) -> str:
-    return "text" if column.dtype.kind == "U" else column.dtype.newbyteorder("<").name
-
-
-def _column_bytes(column: NDArray[Any]) -> bytes:
-    if column.dtype.kind != "U":
-        return column.tobytes()
-    return json.dumps(column.tolist(), ensure_ascii=False, separators=(",", ":")).encode()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import CorruptionError, FormatError
 from gateway.volumes.box import Box, Shape, cut_boxes
+from gateway.volumes.columns import canonical_names, canonical_order, canonical_values
 from gateway.volumes.layout import CELL
 from gateway.volumes.model import VolumeInfo
 
@@ -20,7 +21,6 @@ CELLS_FILE = "cells.npy"
 
 _PLACE = 6
 _HASH_BYTES = 32
-_FIRST_COLUMNS = ("z_um", "y_um", "x_um")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,9 @@ def level_digest(info: VolumeInfo, level: int, hashes: NDArray[np.uint8]) -> str
     return _digest([_canonical(header), np.ascontiguousarray(hashes).tobytes()])
 
 
-def columns_digest(columns: Mapping[str, NDArray[Any]]) -> str:
+def columns_digest(
+    columns: Mapping[str, NDArray[Any]], order: NDArray[np.intp] | None = None
+) -> str:
     """Return the digest of a table, whatever the order of its rows and columns.
 
     Columns are taken by name, `z_um,y_um,x_um` first, and rows sorted by them. All NaN are
@@ -186,33 +188,23 @@ def columns_digest(columns: Mapping[str, NDArray[Any]]) -> str:
 
     Args:
         columns: One array per name, all of one length; numbers, truth values or text.
+        order: The `canonical_order` of the rows, where the caller has it already.
 
     Raises:
         FormatError: The columns differ in length or are not one-dimensional.
     """
-    first = [name for name in _FIRST_COLUMNS if name in columns]
-    names = first + sorted(set(columns) - set(first))
-    values = [_canonical_column(name, columns[name]) for name in names]
-    lengths = {len(value) for value in values}
-    if len(lengths) > 1:
-        sizes = {name: len(value) for name, value in zip(names, values, strict=True)}
+    named = {name: np.asarray(columns[name]) for name in canonical_names(columns)}
+    for name, column in named.items():
+        if column.ndim != 1:
+            raise FormatError(f"column {name!r} has {column.ndim} axes; a table's columns have one")
+    sizes = {name: len(column) for name, column in named.items()}
+    if len(set(sizes.values())) > 1:
         raise FormatError(f"the columns of a table differ in length: {sizes}")
-    order = np.lexsort(values[::-1]) if values else np.empty(0, np.int64)
-    kinds = [_kind(name, value) for name, value in zip(names, values, strict=True)]
-    header = {"rows": len(order), "columns": kinds}
-    return _digest([_canonical(header), *(_column_bytes(value[order]) for value in values)])
-
-
-def _canonical_column(name: str, column: NDArray[Any]) -> NDArray[Any]:
-    values = np.asarray(column)
-    if values.ndim != 1:
-        raise FormatError(f"column {name!r} has {values.ndim} axes; a table's columns have one")
-    if values.dtype.kind == "O":
-        values = values.astype(str)
-    if values.dtype.kind == "f":
-        values = values + values.dtype.type(0)
-        values[np.isnan(values)] = np.nan
-    return values.astype(values.dtype.newbyteorder("<"), copy=False)
+    values = {name: canonical_values(column) for name, column in named.items()}
+    if order is None:
+        order = canonical_order(values)
+    header = {"rows": len(order), "columns": [_kind(n, v) for n, v in values.items()]}
+    return _digest([_canonical(header), *(_column_bytes(v[order]) for v in values.values())])
 
 
 def _kind(name: str, values: NDArray[Any]) -> list[str]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from gateway.errors import FormatError, NotFoundError
 from gateway.volumes.box import Vector
-from gateway.volumes.columns import POSITION, canonical_order, check_columns, columns_digest
+from gateway.volumes.columns import POSITION, canonical_order, check_columns
+from gateway.volumes.digest import columns_digest
 from gateway.volumes.store import Store
 
 BoxUm = tuple[Vector, Vector]

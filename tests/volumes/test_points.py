@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gateway.errors import FormatError, NotFoundError
-from gateway.volumes.columns import columns_digest
+from gateway.volumes.digest import columns_digest
 from gateway.volumes.points import open_points, write_points
 from gateway.volumes.store import Store, open_store
 
