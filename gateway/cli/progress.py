@@ -1,0 +1,144 @@
+"""Shows the events of a run on stderr: bars on a terminal, plain lines elsewhere, or JSON lines."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from gateway.run.events import (
+    Event,
+    Listener,
+    PassStarted,
+    RunFinished,
+    RunStarted,
+    TaskDone,
+    TaskRetried,
+)
+
+_LINE_EVERY_S = 5.0
+
+
+@contextmanager
+def show_events(*, as_json: bool = False) -> Iterator[Listener]:
+    """Give a listener that shows what happens until the block ends.
+
+    Args:
+        as_json: One JSON object per line on stderr instead of bars.
+    """
+    if as_json:
+        yield _write_json
+        return
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield Lines()
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        _RateColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    ) as progress:
+        yield Bars(progress)
+
+
+class Bars:
+    """One bar per pass, with megavoxels per second and the time left."""
+
+    def __init__(self, progress: Progress) -> None:
+        """Draw on `progress`."""
+        self._progress = progress
+        self._bar: TaskID | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, PassStarted):
+            self._bar = self._progress.add_task(
+                f"{event.name} ({event.number}/{event.passes})",
+                total=max(event.tasks, 1),
+                completed=event.tasks_done,
+                voxels=0,
+            )
+        elif isinstance(event, TaskDone) and self._bar is not None:
+            bar = self._progress.tasks[self._progress.task_ids.index(self._bar)]
+            self._progress.update(
+                self._bar,
+                completed=event.tasks_done,
+                voxels=bar.fields["voxels"] + event.voxels,
+            )
+        elif isinstance(event, TaskRetried):
+            self._progress.console.print(_retry_line(event), markup=False)
+
+
+class Lines:
+    """A line when a pass begins and every few seconds: for logs and batch jobs."""
+
+    def __init__(self) -> None:
+        """Begin without a pass."""
+        self._voxels = 0
+        self._started = self._said = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        now = time.monotonic()
+        if isinstance(event, RunStarted):
+            again = f", {event.tasks_done} done before" if event.tasks_done else ""
+            _say(f"{event.tool}: {event.tasks} tasks{again}, {event.workers} worker(s)")
+        elif isinstance(event, PassStarted):
+            self._voxels, self._started, self._said = 0, now, now
+            _say(f"  pass {event.number}/{event.passes} {event.name}: {event.tasks} tasks")
+        elif isinstance(event, TaskDone):
+            self._voxels += event.voxels
+            if now - self._said >= _LINE_EVERY_S:
+                self._said = now
+                rate = _rate(self._voxels, now - self._started)
+                _say(f"  {event.name}: {event.tasks_done}/{event.tasks} {rate}".rstrip())
+        elif isinstance(event, TaskRetried):
+            _say(_retry_line(event))
+        elif isinstance(event, RunFinished):
+            _say(f"  done in {event.wall_s:.1f} s")
+
+
+class _RateColumn(ProgressColumn):
+    """Megavoxels per second since the pass began."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate, or nothing for a pass that is not over voxels."""
+        seconds = (task.finished_time if task.finished_time is not None else task.elapsed) or 0.0
+        return Text(_rate(task.fields.get("voxels", 0), seconds), style="progress.data.speed")
+
+
+def _rate(voxels: int, seconds: float) -> str:
+    if not voxels or seconds <= 0:
+        return ""
+    return f"{voxels / seconds / 1e6:.1f} Mvoxel/s"
+
+
+def _retry_line(event: TaskRetried) -> str:
+    return (
+        f"a worker died at {event.name} {event.block} (attempt {event.attempt}): "
+        f"{event.reason}; trying again"
+    )
+
+
+def _write_json(event: Event) -> None:
+    _say(json.dumps(event.to_json(), default=str))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
