@@ -19,7 +19,8 @@ EntryKind = Literal[
 STAGING = ".staging"
 """Folder of a dataset that holds what is not complete; it is never listed."""
 
-_FILE = "dataset.json"
+DATASET_FILE = "dataset.json"
+"""What describes the sample, in the folder of a dataset."""
 _VOLUME, _LINK, _REPORT = ".ome.zarr", ".link.json", ".report"
 _SUFFIXES: dict[EntryKind, str] = {
     "image": _VOLUME,
@@ -85,7 +86,7 @@ def read_dataset(store: Store, dataset: str) -> DatasetInfo:
         NotFoundError: There is no such dataset.
         FormatError: The file is not JSON or has a wrong field.
     """
-    key = join_key(parse_dataset(dataset), _FILE)
+    key = join_key(parse_dataset(dataset), DATASET_FILE)
     try:
         content = store.get(key)
     except NotFoundError:
@@ -104,7 +105,7 @@ def read_dataset(store: Store, dataset: str) -> DatasetInfo:
 def write_dataset(store: Store, dataset: str, info: DatasetInfo) -> None:
     """Write `dataset.json`, replacing the one there is."""
     text = json.dumps(info.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    store.put(join_key(parse_dataset(dataset), _FILE), f"{text}\n".encode())
+    store.put(join_key(parse_dataset(dataset), DATASET_FILE), f"{text}\n".encode())
 
 
 def list_datasets(store: Store) -> tuple[str, ...]:
