@@ -1,0 +1,140 @@
+"""Writes the reference pages from the program itself: `make docs`. A test finds old ones."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gateway.cli.group import COMMANDS
+from gateway.cli.main import main as cli
+from gateway.service.settings import Settings
+from gateway.service.toolbox import list_settings, list_tools
+
+REFERENCE = Path(__file__).parent / "reference"
+_NOTE = "<!-- written by docs/generate.py; run `make docs` instead of editing -->\n"
+
+
+def pages() -> dict[str, str]:
+    """Return the name and the text of every reference page."""
+    return {"cli.md": _cli(), "settings.md": _settings(), "tools.md": _tools()}
+
+
+def _cli() -> str:
+    parts = [
+        _NOTE,
+        "# Commands\n",
+        (
+            "Answers go to stdout, messages and progress to stderr. With `--json` a command "
+            "answers with exactly one JSON object, errors too: "
+            '`{"error": {"type": …, "message": …}}`.\n'
+        ),
+        (
+            "| exit code | meaning |\n|---|---|\n| 0 | done |\n"
+            "| 1 | failed: the message says why |\n"
+            "| 2 | bad call: an unknown name, a value out of bounds, no home |\n"
+            "| 130 | cancelled: the same command again continues |\n"
+        ),
+        _help(cli, "gateway"),
+    ]
+    context = click.Context(cli, info_name="gateway")
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        if command is None:
+            raise LookupError(name)
+        parts += [f"## gateway {name}\n", _help(command, f"gateway {name}")]
+        if isinstance(command, click.Group):
+            for sub, inner in command.commands.items():
+                parts += [f"### gateway {name} {sub}\n", _help(inner, f"gateway {name} {sub}")]
+    return "\n".join(parts)
+
+
+def _help(command: click.Command, name: str) -> str:
+    context = click.Context(command, info_name=name, max_content_width=96, terminal_width=96)
+    return f"```\n{command.get_help(context)}\n```\n"
+
+
+def _settings() -> str:
+    rows = [
+        f"| `{name}` | `GATEWAY_{name.upper()}` | {_default(field)} | {text} |"
+        for name, field, text in _described_settings()
+    ]
+    head = [
+        _NOTE,
+        "# Settings\n",
+        (
+            "Each is a line of `gateway.toml` in the home, or an environment variable, which wins. "
+            "`GATEWAY_HOME` selects the home itself.\n"
+        ),
+        "| in gateway.toml | environment variable | default | what it is |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def _described_settings() -> Iterator[tuple[str, Any, str]]:
+    """Yield each setting with the docstring that follows it in the source."""
+    body = ast.parse(inspect.getsource(Settings)).body[0]
+    if not isinstance(body, ast.ClassDef):
+        raise TypeError("Settings is a class")
+    texts: dict[str, str] = {}
+    for item, after in zip(body.body, body.body[1:], strict=False):
+        if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+            text = after.value if isinstance(after, ast.Expr) else None
+            if isinstance(text, ast.Constant):
+                texts[item.target.id] = " ".join(str(text.value).split())
+    for name, field in Settings.model_fields.items():
+        yield name, field, texts.get(name) or field.description or ""
+
+
+def _default(field: Any) -> str:
+    value = field.default
+    if hasattr(value, "get_secret_value"):
+        value = value.get_secret_value()
+    if value is None:
+        return "unset"
+    return f"`{value.human_readable(decimal=True) if hasattr(value, 'human_readable') else value}`"
+
+
+def _tools() -> str:
+    parts = [
+        _NOTE,
+        "# Tools\n",
+        "`gateway run TOOL --help` prints the same on the command line.\n",
+    ]
+    for spec in list_tools():
+        parts += [f"## {spec.id}\n", spec.help.strip() + "\n", f"Version {spec.version}.\n"]
+        for title, ports in (("input", spec.inputs), ("output", spec.outputs)):
+            parts += [f"| {title} | kind | needed | what it is |", "|---|---|---|---|"]
+            for name, port in ports.items():
+                need = "optional" if port.optional else "yes"
+                parts.append(f"| `{name}` | {port.kind} | {need} | {_cell(port.help)} |")
+            parts.append("")
+        settings = list_settings(spec)
+        if settings:
+            parts += ["| setting | takes | what it is |", "|---|---|---|"]
+            for setting in settings:
+                parts.append(
+                    f"| `{setting.name}` | {_cell(setting.takes)} | {_cell(setting.help)} |"
+                )
+            parts.append("")
+        if spec.doi:
+            parts.append("Methods: " + ", ".join(f"doi:{doi}" for doi in spec.doi) + "\n")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def write_pages(folder: Path = REFERENCE) -> None:
+    """Write every page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_pages()
