@@ -33,6 +33,11 @@ class Work:
     params: BaseModel
     state: Mapping[str, Arrays]
     """Merged result of each earlier pass, by its name."""
+    task: Box = Box((0, 0, 0), (0, 0, 0))
+    """The voxels of the whole task, of which `box` is a part: what a `read_unit` may be read for
+    once. Empty where there is nothing to gain."""
+    time: int = 0
+    """The time point; only a grid of several times has others than 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,10 @@ class Blocks:
     """Shape and, where the pass writes, everything of the volume it makes."""
     halo_voxels: Shape = (0, 0, 0)
     """What `work` reads beyond its block; used to plan memory and bytes."""
+    read_unit: Shape = (1, 1, 1)
+    """The smallest box of the input that costs no more to read than its parts, such as a plane of
+    a compressed stack. Shards are laid along it, tasks cover whole units where memory allows, and
+    `work` may keep the voxels of `Work.task` in memory while the task lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
