@@ -181,7 +181,8 @@ def _some(items: Sequence[object]) -> str:
 
 
 def _look(path: Path) -> _Look:
-    return _on_tiff(path, _look_tiff) if path.suffix.lower() != ".png" else _look_png(path)
+    look: _Look = _look_png(path) if path.suffix.lower() == ".png" else _on_tiff(path, _look_tiff)
+    return look
 
 
 def _read(path: Path, box: Box, channel: int) -> NDArray[Any]:
