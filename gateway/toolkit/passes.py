@@ -33,9 +33,9 @@ class Work:
     params: BaseModel
     state: Mapping[str, Arrays]
     """Merged result of each earlier pass, by its name."""
-    task: Box = Box((0, 0, 0), (0, 0, 0))
+    task: Box | None = None
     """The voxels of the whole task, of which `box` is a part: what a `read_unit` may be read for
-    once. Empty where there is nothing to gain."""
+    once; None where there is nothing to gain."""
     time: int = 0
     """The time point; only a grid of several times has others than 0."""
 
