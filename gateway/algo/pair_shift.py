@@ -1,0 +1,80 @@
+"""From two overlap strips to the displacements that may be theirs, refined and ranked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.algo.phase_correlation import (
+    DISTINCT,
+    SCALES,
+    Peak,
+    find_peaks,
+    flatten_content,
+    keep_band,
+)
+from gateway.algo.shift_refinement import refine_shift
+from gateway.algo.tile_overlap import Index
+
+CANDIDATES = 4
+"""Displacements kept per pair: the best, and rivals that the whole grid may prove right."""
+_UNREFINED = 0.5  # voxels: deviation of a peak the fit could not refine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One displacement that a pair of strips may have."""
+
+    shift: tuple[float, float, float]
+    """Displacement of the second strip in the first's frame, voxels, zyx."""
+    deviation: tuple[float, float, float]
+    """Standard deviation per axis, voxels."""
+    correlation: float
+    """Normalised cross-correlation on the true overlap."""
+    score: float
+    """The correlation in standard deviations of chance."""
+    confidence: float
+    """0 to 1: by how much it beats its best rival."""
+
+
+def measure_shift(
+    first: NDArray[np.generic], second: NDArray[np.generic], centre: Index, window: Index
+) -> list[Candidate]:
+    """Return the displacements under which two strips may agree, most believable first.
+
+    Args:
+        first: Voxels of the first tile's strip, zyx, any dtype.
+        second: Voxels of the second tile's strip.
+        centre: Expected displacement of the strips, zyx.
+        window: How far to search either way.
+    """
+    content = (flatten_content(first), flatten_content(second))
+    found: list[Peak] = []
+    for scale in SCALES:
+        bands = [keep_band(c, scale) for c in content]
+        found += find_peaks(bands[0], bands[1], centre, window)
+    best = _distinct(found)[:CANDIDATES]
+    candidates = []
+    for peak in best:
+        fit = refine_shift(bands[0], bands[1], peak.shift)
+        z, y, x = fit.shift if fit else map(float, peak.shift)
+        candidates.append(
+            Candidate(
+                shift=(z, y, x),
+                deviation=fit.deviation if fit else (_UNREFINED,) * 3,
+                correlation=peak.correlation,
+                score=peak.score,
+                confidence=peak.confidence,
+            )
+        )
+    return candidates
+
+
+def _distinct(peaks: list[Peak]) -> list[Peak]:
+    """Sort by confidence, then score, and drop what lies beside a better peak."""
+    kept: list[Peak] = []
+    for peak in sorted(peaks, key=lambda p: (-p.confidence, -p.score, p.shift)):
+        steps = (np.abs(np.subtract(peak.shift, k.shift)).max() for k in kept)
+        if all(step >= DISTINCT for step in steps):
+            kept.append(peak)
+    return kept
