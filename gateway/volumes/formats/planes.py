@@ -187,7 +187,8 @@ def _look(path: Path) -> _Look:
 
 def _read(path: Path, box: Box, channel: int) -> NDArray[Any]:
     if path.suffix.lower() != ".png":
-        return _on_tiff(path, lambda stack: _read_tiff(stack, box, channel))
+        read: NDArray[Any] = _on_tiff(path, lambda stack: _read_tiff(stack, box, channel))
+        return read
     try:
         plane = imagecodecs.png_decode(path.read_bytes())
     except (RuntimeError, OSError) as error:
