@@ -1,8 +1,9 @@
 """Writing volumes: whole shards of all levels, hashed on the way, complete or not at all."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,17 @@ Reduce = Callable[[NDArray[Any], Shape], NDArray[Any]]
 far faces hold the voxels that exist."""
 
 _PIECE_VOXELS = 128**3
+_SHARDS_IN_FLIGHT = 1
+"""Beside the one being hashed: enough to keep the storage busy, little to hold in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """Writes that were started and whose end is to be awaited."""
+
+    level: int
+    box: Box
+    writes: list[Any]
 
 
 class VolumeWriter:
@@ -86,11 +98,18 @@ class VolumeWriter:
         base = self._info.levels[0]
         check_aligned(base, box, self._key)
         self._check_voxels(box, voxels)
-        parts = [
-            self._write_shard(shard, voxels[(channel, *shard.slices(box.start))], channel, time)
-            for shard in shard_boxes(base, box)
-            for channel in range(len(self._info.channels))
-        ]
+        parts: list[Cells] = []
+        flying: deque[_Pending] = deque()
+        for shard in shard_boxes(base, box):
+            for channel in range(len(self._info.channels)):
+                content = voxels[(channel, *shard.slices(box.start))]
+                cells, pending = self._start_shard(shard, content, channel, time)
+                parts.append(cells)
+                flying.append(pending)
+                if len(flying) > _SHARDS_IN_FLIGHT:
+                    self._wait(flying.popleft())
+        for pending in flying:
+            self._wait(pending)
         return join_cells(parts)
 
     def write_level(self, level: int, box: Box, *, time: int = 0) -> Cells:
@@ -113,9 +132,9 @@ class VolumeWriter:
         for shard in shard_boxes(self._info.levels[level], box):
             for channel in range(len(self._info.channels)):
                 voxels = self._reduced(level, shard, channel, time)
-                pending = self._put(level, shard, voxels, channel, time)
+                pending = _Pending(level, shard, [self._put(level, shard, voxels, channel, time)])
                 parts.append(hash_cells(voxels, shard, level=level, time=time, channel=channel))
-                self._wait([pending], level, shard)
+                self._wait(pending)
         return join_cells(parts)
 
     def finish(self, cells: Iterable[Cells], made_by: str | None = None) -> VolumeInfo:
@@ -149,9 +168,11 @@ class VolumeWriter:
         _put_document(self._store, self._key, group_document(self._info, digests))
         return self._info
 
-    def _write_shard(self, box: Box, voxels: NDArray[Any], channel: int, time: int) -> Cells:
-        """Write one shard of level 0 and the pieces under it; the storage works meanwhile."""
-        pending = [self._put(0, box, voxels, channel, time)]
+    def _start_shard(
+        self, box: Box, voxels: NDArray[Any], channel: int, time: int
+    ) -> tuple[Cells, _Pending]:
+        """Start to write a shard of level 0 and the pieces under it; hash them meanwhile."""
+        writes = [self._put(0, box, voxels, channel, time)]
         parts = []
         piece, levels = voxels, self._info.levels
         for number in range(self.derived + 1):
@@ -159,22 +180,21 @@ class VolumeWriter:
             if number:
                 factor = relative_factor(levels[number - 1], levels[number])
                 piece = self._reduce(piece, factor)
-                pending.append(self._put(number, place, piece, channel, time))
+                writes.append(self._put(number, place, piece, channel, time))
             parts.append(hash_cells(piece, place, level=number, time=time, channel=channel))
-        self._wait(pending, 0, box)
-        return join_cells(parts)
+        return join_cells(parts), _Pending(0, box, writes)
 
     def _put(self, level: int, box: Box, voxels: NDArray[Any], channel: int, time: int) -> Any:
         view = self._arrays.view(level, channel, time, box)
         # Nothing is cached and every write is awaited, so the source need not be copied.
         return view.write(voxels, can_reference_source_data_indefinitely=True)
 
-    def _wait(self, pending: list[Any], level: int, box: Box) -> None:
+    def _wait(self, pending: _Pending) -> None:
         try:
-            for write in pending:
+            for write in pending.writes:
                 write.result()
         except Exception as error:
-            what = f"{self._key}, level {level}, box {box}, in {self._store.url}"
+            what = f"{self._key}, level {pending.level}, box {pending.box}, in {self._store.url}"
             raise explain_error(error, what) from error
 
     def _reduced(self, level: int, box: Box, channel: int, time: int) -> NDArray[Any]:
