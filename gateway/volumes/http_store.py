@@ -42,6 +42,10 @@ class HttpStore:
             self._url, client_options=CLIENT, retry_config=RETRIES
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the URL: credentials stay where they are."""
+        return (HttpStore, (self._url,))
+
     @property
     def url(self) -> str:
         """The URL, without a slash at its end."""

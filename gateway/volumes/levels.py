@@ -1,5 +1,6 @@
 """The arrays of a volume's levels: opened once, read with errors that name the place."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,24 +13,37 @@ from gateway.volumes.region import parse_region
 from gateway.volumes.store import Store
 from gateway.volumes.tensors import IoLimits, open_array, read_array
 
+OpenLevel = Callable[[int, Any], Any]
+"""Opens a level, by number and TensorStore context, where the arrays do not lie in the volume."""
+
 
 class LevelArrays:
     """The TensorStore arrays of one volume."""
 
     def __init__(
-        self, store: Store, key: str, info: VolumeInfo, limits: IoLimits, *, write: bool = False
+        self,
+        store: Store,
+        key: str,
+        info: VolumeInfo,
+        limits: IoLimits,
+        *,
+        write: bool = False,
+        opener: OpenLevel | None = None,
     ) -> None:
         """Keep what is needed to open the arrays; each is opened on first use."""
         self._store = store
         self._key = key
         self._info = info
         self._write = write
+        self._opener = opener
         self._context = limits.context()
         self._open: dict[int, Any] = {}
 
     def array(self, level: int) -> Any:
         """Return the TensorStore of a level, axes as in the volume's `axes`."""
-        if level not in self._open:
+        if level not in self._open and self._opener is not None:
+            self._open[level] = self._opener(level, self._context)
+        elif level not in self._open:
             key = f"{self._key}/{self._info.levels[level].path}"
             self._open[level] = open_array(self._store, key, self._context, write=self._write)
         return self._open[level]

@@ -63,6 +63,10 @@ class S3Store:
             config={"endpoint": self._endpoint} if self._endpoint else None,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the URL: credentials stay where they are."""
+        return (S3Store, (self._url,))
+
     @property
     def url(self) -> str:
         """The URL, as it was opened."""

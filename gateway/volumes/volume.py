@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gateway.errors import BoxError, FormatError, NotFoundError
 from gateway.volumes.box import Box, Shape, Vector
 from gateway.volumes.digest import CELLS_FILE, cell_counts, decode_hashes
-from gateway.volumes.levels import LevelArrays
+from gateway.volumes.levels import LevelArrays, OpenLevel
 from gateway.volumes.model import VolumeInfo
 from gateway.volumes.ome import level_paths, parse_documents
 from gateway.volumes.region import um_box
@@ -26,14 +26,20 @@ class Volume:
     """
 
     def __init__(
-        self, store: Store, key: str, info: VolumeInfo, limits: IoLimits | None = None
+        self,
+        store: Store,
+        key: str,
+        info: VolumeInfo,
+        limits: IoLimits | None = None,
+        opener: OpenLevel | None = None,
     ) -> None:
-        """Make the handle; `open_volume` reads the metadata for it."""
+        """Make the handle; `open_volume` and `open_link` read the metadata for it."""
         self._store = store
         self._key = key
         self._info = info
         self._limits = limits or IoLimits()
-        self._arrays = LevelArrays(store, key, info, self._limits)
+        self._opener = opener
+        self._arrays = LevelArrays(store, key, info, self._limits, opener=opener)
 
     @property
     def info(self) -> VolumeInfo:
@@ -180,7 +186,7 @@ class Volume:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as store, key and metadata; arrays are opened again where it arrives."""
-        return (Volume, (self._store, self._key, self._info, self._limits))
+        return (Volume, (self._store, self._key, self._info, self._limits, self._opener))
 
     def _lazy(self, level: int) -> LevelArray:
         return LevelArray(self._info, self._info.levels[level], partial(_read_index, self, level))
