@@ -27,7 +27,8 @@ class Projections:
 
     def pixels(self, positions_um: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where positions, rows zyx in micrometres, lie in voxels of the level."""
-        return (positions_um - np.asarray(self.level.origin_um)) / np.asarray(self.level.voxel_um)
+        shifted = positions_um - np.asarray(self.level.origin_um)
+        return np.asarray(shifted / np.asarray(self.level.voxel_um), np.float64)
 
 
 def project(volume: Volume, *, channel: int = 0) -> Projections:
