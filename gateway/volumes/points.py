@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from gateway.errors import FormatError, NotFoundError
+from gateway.errors import FormatError, GatewayError, NotFoundError
 from gateway.volumes.box import Vector
 from gateway.volumes.columns import POSITION, canonical_order, check_columns
 from gateway.volumes.digest import columns_digest
@@ -93,9 +93,16 @@ class PointsTable:
         try:
             with self.store.open(self.key) as stream:
                 source = pa.PythonFile(stream, mode="r")
-                file = pq.ParquetFile(source, metadata=self._metadata, pre_buffer=True)
+                file = pq.ParquetFile(
+                    source,
+                    metadata=self._metadata,
+                    pre_buffer=True,
+                    page_checksum_verification=True,
+                )
                 return file.read_row_groups(groups, columns=list(columns), use_threads=False)
-        except (pa.ArrowException, EOFError) as error:
+        except GatewayError:
+            raise
+        except _DAMAGE as error:
             raise _broken(self.store, self.key, error) from error
 
 
@@ -137,6 +144,7 @@ def write_points(
         row_group_size=_ROWS_PER_GROUP,
         compression="zstd",
         write_statistics=True,
+        write_page_checksum=True,
         use_dictionary=[name for name, column in checked.items() if column.dtype.kind == "U"],
     )
     store.put(key, buffer.getvalue())
@@ -153,15 +161,17 @@ def open_points(store: Store, key: str) -> PointsTable:
     try:
         with store.open(key) as stream:
             metadata = _read_footer(stream)
-    except (pa.ArrowException, EOFError) as error:
+        names = tuple(metadata.schema.to_arrow_schema().names)
+        note = dict(json.loads((metadata.metadata or {}).get(_METADATA, b"{}")))
+    except GatewayError:
+        raise
+    except _DAMAGE as error:
         raise _broken(store, key, error) from error
-    names = tuple(metadata.schema.to_arrow_schema().names)
     if not set(POSITION) <= set(names):
         raise FormatError(
             f"{key} in {store.url} has the columns {', '.join(names)}; "
             "expected z_um,y_um,x_um among them"
         )
-    note = json.loads((metadata.metadata or {}).get(_METADATA, b"{}"))
     lowest, highest = _group_bounds(metadata, names)
     return PointsTable(
         store=store,
@@ -175,6 +185,10 @@ def open_points(store: Store, key: str) -> PointsTable:
         _lowest=lowest,
         _highest=highest,
     )
+
+
+_DAMAGE = (pa.ArrowException, EOFError, OSError, ValueError, TypeError)
+"""What Arrow and JSON raise on a damaged file; failures of the store itself are a `StoreError`."""
 
 
 def _read_footer(stream: BinaryIO) -> Any:

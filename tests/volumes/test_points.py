@@ -169,3 +169,12 @@ def test_broken_files_and_wrong_columns_are_named(store: Store) -> None:
         open_points(store, KEY)
     with pytest.raises(NotFoundError, match="there is no m1/none"):
         open_points(store, "m1/none.points.parquet")
+
+
+def test_a_flipped_byte_among_the_rows_is_noticed_by_whoever_reads(store: Store) -> None:
+    write_points(store, KEY, _cells(3000))
+    content = bytearray(store.get(KEY))
+    content[len(content) // 2] ^= 1
+    store.put(KEY, bytes(content))
+    with pytest.raises(FormatError, match="cannot be read as a points table"):
+        open_points(store, KEY).read()
