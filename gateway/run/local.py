@@ -179,10 +179,9 @@ class LocalEngine:
         if worker not in self._workers:
             return []
         reason = message["error"] if message is not None else ""
-        if message is None:
-            code = worker.process.wait()
-            reason = _death(code)
         trace = worker.tail()
+        if message is None:
+            reason = _death(worker.process.wait(), trace)
         self._workers.remove(worker)
         worker.kill()
         task = worker.task
@@ -254,10 +253,11 @@ def _report(message: dict[str, Any]) -> TaskReport:
     )
 
 
-def _death(code: int) -> str:
-    """Say how a process ended."""
+def _death(code: int, trace: str) -> str:
+    """Say how a process ended, and its last words where it chose to."""
     if code >= 0:
-        return f"the worker ended with status {code}"
+        words = trace.strip().splitlines()[-1:]
+        return ": ".join([f"the worker ended with status {code}", *words])
     name = signal.Signals(-code).name
     hint = " (out of memory?)" if -code == signal.SIGKILL else ""
     return f"the worker was killed by {name}{hint}"
