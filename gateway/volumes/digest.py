@@ -178,6 +178,11 @@ def level_digest(info: VolumeInfo, level: int, hashes: NDArray[np.uint8]) -> str
     return _digest([_canonical(header), np.ascontiguousarray(hashes).tobytes()])
 
 
+def canonical_digest(value: object) -> str:
+    """Return the digest of a JSON value, whatever the order of its names."""
+    return _digest([_canonical(value)])
+
+
 def columns_digest(
     columns: Mapping[str, NDArray[Any]], order: NDArray[np.intp] | None = None
 ) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from gateway.errors import FormatError
 from gateway.volumes.box import Shape, Vector
+from gateway.volumes.digest import canonical_digest
 from gateway.volumes.model import (
     IMAGE_DTYPES,
     LABEL_DTYPES,
@@ -28,13 +29,38 @@ _IMAGE_EFFORT = 2
 _LABELS_EFFORT = 3
 
 
-def group_document(info: VolumeInfo, digests: Mapping[str, str]) -> dict[str, Any]:
-    """Return the `zarr.json` of the volume's group.
+def complete_document(
+    info: VolumeInfo, arrays: Mapping[str, Mapping[str, Any]], digests: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the `zarr.json` of the group of a complete volume.
 
     Args:
-        info: The metadata.
-        digests: The digest of each level, by path; empty until the volume is complete.
+        info: The metadata, digest included.
+        arrays: The `zarr.json` of each level, by path.
+        digests: The digest of each level, by path.
     """
+    group = group_document(info)
+    extras = group["attributes"]["gateway"]
+    extras["levels"] = dict(digests)
+    extras["metadata"] = documents_digest(group, arrays)
+    return group
+
+
+def documents_digest(group: Mapping[str, Any], arrays: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the digest of all metadata of a volume but of that digest itself.
+
+    Args:
+        group: The `zarr.json` of the group.
+        arrays: The `zarr.json` of each level, by path.
+    """
+    attributes = dict(group["attributes"])
+    extras = attributes.get("gateway", {})
+    attributes["gateway"] = {name: extras[name] for name in extras if name != "metadata"}
+    return canonical_digest({"group": {**group, "attributes": attributes}, "arrays": arrays})
+
+
+def group_document(info: VolumeInfo) -> dict[str, Any]:
+    """Return the `zarr.json` of the volume's group."""
     ome: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(info)]}
     if info.kind == "labels":
         ome["image-label"] = {}
@@ -43,7 +69,6 @@ def group_document(info: VolumeInfo, digests: Mapping[str, str]) -> dict[str, An
     extras = {
         "digest": info.digest,
         "made_by": info.made_by,
-        "levels": dict(digests),
         "attributes": info.attributes,
     }
     attributes = {"ome": ome, "gateway": extras}

@@ -214,12 +214,23 @@ def open_volume(store: Store, key: str, *, limits: IoLimits | None = None) -> Vo
         NotFoundError: There is no volume of that key.
         FormatError: Its metadata is broken.
     """
+    group, arrays = read_documents(store, key)
+    return Volume(store, key, parse_documents(group, arrays, key), limits)
+
+
+def read_documents(store: Store, key: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """Read the `zarr.json` of a volume's group and, by path, of its levels.
+
+    Raises:
+        NotFoundError: There is no volume of that key.
+        FormatError: One is not a JSON object, or the group is not an OME-Zarr 0.5 image.
+    """
     group = _read_document(store, key, "volume")
     arrays = {
         path: _read_document(store, f"{key}/{path}", f"level {path} of the volume")
         for path in level_paths(group, key)
     }
-    return Volume(store, key, parse_documents(group, arrays, key), limits)
+    return group, arrays
 
 
 def _read_document(store: Store, key: str, what: str) -> dict[str, Any]:

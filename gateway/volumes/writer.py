@@ -32,10 +32,10 @@ from gateway.volumes.layout import (
 )
 from gateway.volumes.levels import LevelArrays
 from gateway.volumes.model import Level, VolumeInfo
-from gateway.volumes.ome import array_document, group_document
+from gateway.volumes.ome import array_document, complete_document, group_document
 from gateway.volumes.store import Store
 from gateway.volumes.tensors import IoLimits, explain_error
-from gateway.volumes.volume import open_volume
+from gateway.volumes.volume import open_volume, read_documents
 
 Reduce = Callable[[NDArray[Any], Shape], NDArray[Any]]
 """Makes a coarser level: `zyx` voxels and a factor per axis in, `zyx` voxels out. Windows at the
@@ -165,7 +165,8 @@ class VolumeWriter:
             self._store.put(f"{self._key}/{level_info.path}/{CELLS_FILE}", content)
             digests[level_info.path] = level_digest(self._info, number, hashes)
         self._info = replace(self._info, digest=digests[self._info.levels[0].path], made_by=made_by)
-        _put_document(self._store, self._key, group_document(self._info, digests))
+        _, arrays = read_documents(self._store, self._key)
+        _put_document(self._store, self._key, complete_document(self._info, arrays, digests))
         return self._info
 
     def _start_shard(
@@ -249,7 +250,7 @@ def create_volume(
     check_levels(planned)
     for level in levels:
         _put_document(store, f"{key}/{level.path}", array_document(planned, level))
-    _put_document(store, key, group_document(planned, {}))
+    _put_document(store, key, group_document(planned))
     return VolumeWriter(store, key, planned, reduce, limits or IoLimits())
 
 
