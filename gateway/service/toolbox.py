@@ -72,7 +72,8 @@ def tool_help(tool_id: str) -> list[str]:
         lines += ["", f"{title}:"]
         for name, port in ports.items():
             need = "optional" if port.optional else "needed"
-            lines += [f"  {flag} {name}=REF  {port.kind}, {need}", *_indent(port.help)]
+            what = "PATH" if port.kind == "file" else "REF"
+            lines += [f"  {flag} {name}={what}  {port.kind}, {need}", *_indent(port.help)]
     settings = list_settings(spec)
     if settings:
         lines += ["", "Settings:"]
