@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.volumes.store import Store
+from gateway.volumes.tiles import TILES_FILE
 
 _PIECE = 1 << 20
 _SHARDS = "c"
@@ -37,7 +38,10 @@ def hash_file(store: Store, dataset: str, path: str) -> FileRecord:
 
 
 def list_files(store: Store, dataset: str, path: str) -> Iterator[str]:
-    """Name every file of an entry that needs a checksum: all but the shards of volumes.
+    """Name every file of an entry that needs a checksum.
+
+    That is all but the shards of volumes and the tiles of grids: cell hashes cover the ones,
+    the checksums in `tiles.json` the others.
 
     Args:
         store: Where the dataset lies.
@@ -48,6 +52,9 @@ def list_files(store: Store, dataset: str, path: str) -> Iterator[str]:
     if not listing.files and not listing.folders:
         if store.exists(f"{dataset}/{path}"):
             yield path
+        return
+    if TILES_FILE in listing.files:
+        yield f"{path}/{TILES_FILE}"
         return
     for name in listing.files:
         yield f"{path}/{name}"

@@ -191,7 +191,7 @@ def _elsewhere_entities(run: RunRecord, paths: Mapping[str, str]) -> list[Entity
     """Describe what the run took from, or gave to, other datasets."""
     return [
         {
-            "@id": f"#ref-{port.ref}",
+            "@id": f"#ref-{quote(port.ref)}",
             "@type": "CreativeWork",
             "name": port.ref,
             "kind": port.kind,
@@ -239,7 +239,7 @@ def _software_entities(run: RunRecord) -> list[Entity]:
 
 
 def _port_id(port: PortRecord, paths: Mapping[str, str]) -> str:
-    return paths.get(port.ref, f"#ref-{port.ref}")
+    return paths.get(port.ref, f"#ref-{quote(port.ref)}")
 
 
 def _action_id(run_id: str) -> str:

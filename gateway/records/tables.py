@@ -26,7 +26,7 @@ _NAMING = {
     "pk": "pk_%(table_name)s",
 }
 _NAME = String(120)
-_REF = String(250)
+_REF = Text()
 _DIGEST = String(100)
 
 

@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("direction", sa.String(6), nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("port", sa.String(120), nullable=False),
-        sa.Column("ref", sa.String(250), nullable=False),
+        sa.Column("ref", sa.Text, nullable=False),
         sa.Column("kind", sa.String(20), nullable=False),
         sa.Column("digest", sa.String(100)),
         sa.PrimaryKeyConstraint("run", "direction", "position", name="pk_run_ports"),
