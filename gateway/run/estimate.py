@@ -1,7 +1,7 @@
 """What a pass costs: tasks, blocks, bytes and memory, before a byte is read."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
@@ -28,6 +28,7 @@ from gateway.volumes.model import Level, VolumeInfo
 from gateway.volumes.store import Store
 
 _LEVEL_PIECE_VOXELS = 128**3
+_CUT_COST = 0.1
 _IMAGE_SHRINKS, _LABELS_SHRINK = 0.5, 0.05
 """The most that compression is hoped to save: a plan is refused only if even that will not do."""
 
@@ -59,6 +60,12 @@ class PassPlan:
     bytes_per_voxel: float = 0.0
     written_per_voxel: int = 0
     read_per_voxel: int = 0
+    streams: bool = False
+    """The input of a task is read at once and kept; each block is written by itself."""
+    amplified: float = 1.0
+    """How many times the input is decoded."""
+    times: int = 1
+    """Time points; the tasks of one come after those of the one before."""
     fixed_bytes: int = 0
     """Working memory of an item, or of a level's pieces."""
     worker_bytes: int = 0
@@ -78,6 +85,7 @@ class PassPlan:
             halo=self.halo,
             bytes_per_voxel=self.bytes_per_voxel,
             written_per_voxel=self.written_per_voxel,
+            streams=self.streams,
         )
 
     @classmethod
@@ -129,8 +137,9 @@ def plan_step(
         return (_plan_items(step.name, where),)
     port = prepared.writes(step)
     grid = where.grid
-    levels = written_levels(grid, layout_bytes) if port is not None else ()
-    task = pinned.tasks.get(step.name) or _task(grid, levels, workers, block)
+    levels = written_levels(where, layout_bytes) if port is not None else ()
+    task = pinned.tasks.get(step.name) or _task(where, levels, workers, block)
+    streams = bool(levels) and block is None and task != levels[0].shard
     pixel = np.dtype(grid.dtype).itemsize * len(grid.channels)
     derived = sum(math.prod(level.shape) for level in levels[: derived_count(levels) + 1])
     planned = PassPlan(
@@ -140,13 +149,15 @@ def plan_step(
         writes=port,
         grid=grid.shape,
         task=task,
-        block=task,
+        block=levels[0].shard if streams else task,
         halo=where.halo_voxels,
-        tasks=tiles_count(grid.shape, task),
+        tasks=tiles_count(grid.shape, task) * grid.times,
         blocks=0,
-        voxels=math.prod(grid.shape),
+        voxels=math.prod(grid.shape) * grid.times,
         bytes_read=0,
-        bytes_written=derived * pixel,
+        bytes_written=derived * pixel * grid.times,
+        streams=streams,
+        times=grid.times,
         labels=grid.kind == "labels",
         bytes_per_voxel=step.bytes_per_voxel,
         written_per_voxel=pixel if port is not None else 0,
@@ -154,7 +165,7 @@ def plan_step(
         settles=step.settle is not None and over is None,
         pinned=step.name in pinned.tasks,
     )
-    base = _with_block(planned, _clip(block, task) if block else task)
+    base = _with_block(planned, _clip(block, task) if block else planned.block)
     return (base, *_plan_levels(base, levels, pixel))
 
 
@@ -176,7 +187,7 @@ def _plan_items(name: str, items: Items) -> PassPlan:
 def _plan_levels(base: PassPlan, levels: tuple[Level, ...], pixel: int) -> Iterator[PassPlan]:
     for number in range(derived_count(levels) + 1, len(levels)):
         finer, level = levels[number - 1 : number + 1]
-        tasks = tiles_count(level.shape, level.shard)
+        tasks = tiles_count(level.shape, level.shard) * base.times
         piece = _LEVEL_PIECE_VOXELS * math.prod(relative_factor(finer, level)) * pixel
         yield PassPlan(
             name=f"{base.name}.level{number}",
@@ -189,9 +200,10 @@ def _plan_levels(base: PassPlan, levels: tuple[Level, ...], pixel: int) -> Itera
             block=level.shard,
             tasks=tasks,
             blocks=tasks,
-            voxels=math.prod(level.shape),
-            bytes_read=math.prod(finer.shape) * pixel,
-            bytes_written=math.prod(level.shape) * pixel,
+            voxels=math.prod(level.shape) * base.times,
+            bytes_read=math.prod(finer.shape) * pixel * base.times,
+            bytes_written=math.prod(level.shape) * pixel * base.times,
+            times=base.times,
             labels=base.labels,
             written_per_voxel=pixel,
             fixed_bytes=2 * piece,
@@ -199,9 +211,9 @@ def _plan_levels(base: PassPlan, levels: tuple[Level, ...], pixel: int) -> Itera
         )
 
 
-def written_levels(grid: VolumeInfo, layout_bytes: int) -> tuple[Level, ...]:
+def written_levels(over: Blocks, layout_bytes: int) -> tuple[Level, ...]:
     """Return the levels of a volume that a run writes."""
-    return choose_layout(replace(grid, levels=()), layout_bytes)
+    return choose_layout(replace(over.grid, levels=()), layout_bytes, over.read_unit)
 
 
 def fit_workers(
@@ -228,7 +240,9 @@ def fit_workers(
             continue
         voxels = sum(item.voxels for item in known) or 1
         computed = sum(
-            item.voxels * overhead(item.block, item.halo) for item in known if item.voxels
+            item.voxels * overhead(item.block, item.halo) * item.amplified
+            for item in known
+            if item.voxels
         )
         speed = workers / max(computed / voxels, 1.0)
         if best is None or speed > best[0]:
@@ -260,10 +274,11 @@ def check_disk(passes: tuple[PassPlan, ...], store: Store) -> None:
         )
 
 
-def _task(grid: VolumeInfo, levels: tuple[Level, ...], workers: int, block: Shape | None) -> Shape:
+def _task(over: Blocks, levels: tuple[Level, ...], workers: int, block: Shape | None) -> Shape:
+    grid = over.grid
     if levels:
         unit = levels[0].shard
-        return round_up(block or unit, unit, grid.shape)
+        return round_up(block or _shape(map(max, unit, over.read_unit)), unit, grid.shape)
     chunk = grid.levels[0].chunk if grid.levels else (CELL, CELL, CELL)
     quiet = quiet_task(grid.shape, chunk, workers)
     if block is None:
@@ -282,6 +297,8 @@ def _fit(item: PassPlan, budget: int, block: Shape | None) -> PassPlan | None:
         chosen: Shape | None = item.block
         need = worker_bytes(item.cost, item.task, item.block)
         return replace(item, worker_bytes=need) if need <= budget else None
+    if item.streams:
+        return _fit_slab(item, budget)
     chosen = choose_block(item.cost, item.task, budget)
     if chosen is None:
         return None
@@ -289,9 +306,28 @@ def _fit(item: PassPlan, budget: int, block: Shape | None) -> PassPlan | None:
     return replace(fitted, worker_bytes=worker_bytes(item.cost, item.task, chosen))
 
 
+def _fit_slab(item: PassPlan, budget: int) -> PassPlan | None:
+    """Return the pass with its task cut across y, then x, until what a task reads fits."""
+    task = item.task
+    while True:
+        need = worker_bytes(item.cost, task, item.block)
+        if need <= budget:
+            # decoding a plane for each part costs a little more than waiting for fewer workers
+            parts = tiles_count(item.task, task)
+            cut = replace(item, task=task, tasks=tiles_count(item.grid, task) * item.times)
+            cut = _with_block(cut, item.block)
+            return replace(cut, worker_bytes=need, amplified=parts + _CUT_COST * (parts > 1))
+        room = [axis for axis in (1, 2) if task[axis] > item.block[axis]]
+        if not room or item.pinned:
+            return None
+        half = list(task)
+        half[room[0]] = -(-half[room[0]] // 2)
+        task = round_up(_shape(half), item.block, item.task)
+
+
 def _with_block(item: PassPlan, block: Shape) -> PassPlan:
     full = math.prod(-(-t // b) for t, b in zip(item.task, block, strict=True))
-    halves = voxels_with_halo(item.grid, block, item.halo)
+    halves = voxels_with_halo(item.grid, block, item.halo) * item.times
     return replace(
         item, block=block, blocks=item.tasks * full, bytes_read=halves * item.read_per_voxel
     )
@@ -300,7 +336,8 @@ def _with_block(item: PassPlan, block: Shape) -> PassPlan:
 def _too_large(passes: tuple[PassPlan, ...], memory: int, block: Shape | None) -> PlanError:
     needs = {}
     for item in passes:
-        least = item.block if block is not None else smallest_block(item.task)
+        fixed = block is not None or item.streams
+        least = item.block if fixed else smallest_block(item.task)
         if item.kind != "blocks":
             least = (0, 0, 0)
         needs[item.name] = worker_bytes(item.cost, item.task, least) + item.fixed_bytes
@@ -317,6 +354,11 @@ def _too_large(passes: tuple[PassPlan, ...], memory: int, block: Shape | None) -
         f"pass {name!r} needs {needs[name]:,} bytes of memory for one worker with {what}; the "
         f"limit is {memory:,}: set memory to {needs[name]:,} bytes or more{smaller}"
     )
+
+
+def _shape(values: Iterable[int]) -> Shape:
+    z, y, x = values
+    return (z, y, x)
 
 
 def _clip(block: Shape, task: Shape) -> Shape:

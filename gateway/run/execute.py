@@ -12,7 +12,14 @@ from typing import Any
 
 from gateway.errors import GatewayError, RunCancelledError, RunError
 from gateway.run.engine import CancelledError, Engine, Job, TaskFailure
-from gateway.run.estimate import PassPlan, Pinned, check_disk, fit_workers, plan_step
+from gateway.run.estimate import (
+    PassPlan,
+    Pinned,
+    check_disk,
+    fit_workers,
+    plan_step,
+    written_levels,
+)
 from gateway.run.events import (
     Listener,
     PassStarted,
@@ -202,8 +209,9 @@ class _Execution:
         if port is not None and isinstance(over, Blocks):
             store, key = self._staging.store, self._space.volume_key(port)
             if not store.exists(f"{key}/zarr.json"):
-                info = replace(over.grid, levels=(), digest=None, made_by=None)
                 memory = self._plan.layout_bytes
+                levels = written_levels(over, memory)
+                info = replace(over.grid, levels=levels, digest=None, made_by=None)
                 create_volume(store, key, info, self._space.reduce(port), memory_bytes=memory)
 
     def _replan(self, step: Pass, over: Blocks) -> None:

@@ -12,6 +12,7 @@ from gateway.toolkit.call import Call
 from gateway.toolkit.passes import Pass, Passes
 from gateway.toolkit.spec import ToolSpec
 from gateway.toolkit.unfold import unfold_tool
+from gateway.volumes.checksums import stamp_files
 from gateway.volumes.dataset import Entry, EntryKind, find_entry
 from gateway.volumes.keys import parse_key
 from gateway.volumes.points import open_points
@@ -78,7 +79,9 @@ def prepare(
         )
     params = spec.params.model_validate(dict(call.params))
     handles = {
-        port: open_input(store, parse_ref(ref), spec.inputs[port].kind, port, limits)
+        port: Path(ref).absolute()
+        if spec.inputs[port].kind == "file"
+        else open_input(store, parse_ref(ref), spec.inputs[port].kind, port, limits)
         for port, ref in call.inputs.items()
     }
     files = {
@@ -121,7 +124,13 @@ def open_input(store: Store, ref: Ref, kind: str, port: str, limits: IoLimits | 
 
 
 def digest_of(handle: Any) -> str | None:
-    """Return the digest of an opened input, or None where it has none."""
+    """Return the digest of an opened input, or None where it has none.
+
+    A file outside the store is known by the names, sizes and times of what is there: its content
+    is too much to read before a run.
+    """
+    if isinstance(handle, Path):
+        return stamp_files(handle)
     digest = getattr(handle, "digest", None) or getattr(
         getattr(handle, "info", None), "digest", None
     )

@@ -186,7 +186,8 @@ def run_ref(spec: ToolSpec, call: Call, digests: Mapping[str, str | None]) -> Re
     """
     inputs = "".join(f"{name}={digest}\n" for name, digest in sorted(digests.items()))
     key = blake3(f"{_FORMAT}\n{call.canonical()}\n{inputs}".encode()).hexdigest()[:16]
-    refs = [*output_refs(spec, call).values(), *map(parse_ref, call.inputs.values())]
+    inside = [ref for port, ref in call.inputs.items() if spec.inputs[port].kind != "file"]
+    refs = [*output_refs(spec, call).values(), *map(parse_ref, inside)]
     if not refs:
         raise CallError(f"{call.tool}: the call names no dataset; give an input as DATASET/NAME")
     return Ref(refs[0].dataset, key)

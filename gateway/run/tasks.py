@@ -1,8 +1,10 @@
 """Computes tasks: the same function in the local engine, in a batch script and in a container."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from gateway.toolkit.passes import Arrays, Pass, Work
 from gateway.toolkit.registry import get_tool
 from gateway.volumes.box import Box, cut_boxes
 from gateway.volumes.dataset import entry_key
+from gateway.volumes.digest import Cells, join_cells
 from gateway.volumes.model import VolumeKind
 from gateway.volumes.ref import Ref
 from gateway.volumes.store import Store
@@ -128,6 +131,7 @@ class Workspace:
             inputs=self.prepared.handles,
             params=self.prepared.params,
             state=States(self.staging, tuple(names)),
+            threads=self.limits.threads or len(os.sched_getaffinity(0)),
         )
 
     def volume_key(self, port: str) -> str:
@@ -173,15 +177,18 @@ def run_task(space: Workspace, name: str, task: int, on_block: OnBlock) -> TaskR
         arrays = pack_blocks([step.work(space.work(name, item=task))])
         box, read, written = NO_BOX, 0, 0
     else:
-        box = tile_box(planned.grid, planned.task, task)
+        moment, place = divmod(task, planned.tasks // planned.times)
+        box = tile_box(planned.grid, planned.task, place)
         share = box.voxels / max(planned.voxels, 1)
         read, written = int(planned.bytes_read * share), int(planned.bytes_written * share)
         if planned.kind == "level":
             on_block(task, str(box))
-            cells = space.writer(planned.writes or "").write_level(planned.level, box)
+            writer = space.writer(planned.writes or "")
+            cells = writer.write_level(planned.level, box, time=moment)
             arrays = {CELLS + key: array for key, array in cells.arrays().items()}
         else:
-            arrays = _run_blocks(space, planned, box, task, on_block)
+            common = replace(space.work(name), time=moment, task=box if planned.streams else None)
+            arrays = _run_blocks(space, planned, box, common, partial(on_block, task))
     space.staging.mark_done(name, task, arrays)
     return TaskReport(
         task=task,
@@ -193,32 +200,33 @@ def run_task(space: Workspace, name: str, task: int, on_block: OnBlock) -> TaskR
 
 
 def _run_blocks(
-    space: Workspace, planned: PassPlan, box: Box, task: int, on_block: OnBlock
+    space: Workspace, planned: PassPlan, box: Box, common: Work, on_block: Callable[[str], None]
 ) -> dict[str, NDArray[Any]]:
     """Compute the blocks of a task and write its shards."""
     step = space.prepared.step(planned.name)
     writer = space.writer(planned.writes) if planned.writes is not None else None
     whole: NDArray[Any] | None = None
     given: list[Arrays] = []
-    common = space.work(planned.name)
+    cells: list[Cells] = []
     for block in cut_boxes(box, planned.block):
-        on_block(task, str(block))
+        on_block(str(block))
         result = dict(step.work(replace(common, box=block)))
         voxels = result.pop("voxels", None)
         given.append(result)
         if writer is None:
             continue
         checked = _check_voxels(step, voxels, block, writer)
-        if block == box:
-            whole = checked
+        if block == box or planned.streams:
+            cells.append(writer.write(block, np.ascontiguousarray(checked), time=common.time))
         else:
             if whole is None:
                 whole = np.empty((len(checked), *box.shape), checked.dtype)
             whole[(slice(None), *block.slices(box.start))] = checked
     arrays = pack_blocks(given)
     if writer is not None and whole is not None:
-        cells = writer.write(box, np.ascontiguousarray(whole))
-        arrays |= {CELLS + key: array for key, array in cells.arrays().items()}
+        cells.append(writer.write(box, np.ascontiguousarray(whole), time=common.time))
+    if cells:
+        arrays |= {CELLS + key: array for key, array in join_cells(cells).arrays().items()}
     return arrays
 
 

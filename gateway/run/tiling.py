@@ -22,6 +22,8 @@ class Cost:
     bytes_per_voxel: float
     written_per_voxel: int
     """Bytes of output per voxel, all channels; 0 where the pass writes nothing."""
+    streams: bool = False
+    """The voxels of a task are read at once and kept, and its blocks written one by one."""
 
 
 def round_up(shape: Shape, unit: Shape, within: Shape) -> Shape:
@@ -75,7 +77,9 @@ def quiet_task(grid: Shape, chunk: Shape, workers: int) -> Shape:
 def worker_bytes(cost: Cost, task: Shape, block: Shape) -> int:
     """Return what a worker holds at most: itself, its task's output, one block with halo."""
     halo = math.prod(b + 2 * h for b, h in zip(block, cost.halo, strict=True))
-    output = math.prod(task) * cost.written_per_voxel * _WRITE_COPIES
+    output = math.prod(block if cost.streams else task) * cost.written_per_voxel * _WRITE_COPIES
+    if cost.streams:
+        output += math.prod(task) * cost.written_per_voxel
     return int(PROCESS_BYTES + output + halo * cost.bytes_per_voxel)
 
 

@@ -38,6 +38,8 @@ class Work:
     once; None where there is nothing to gain."""
     time: int = 0
     """The time point; only a grid of several times has others than 0."""
+    threads: int = 1
+    """How many threads `work` may keep busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,3 +78,24 @@ def _write(target: BinaryIO, piece: memoryview) -> None:
         raise StoreError(
             f"cannot write {target.name}: {error.strerror or error}{way_out}"
         ) from error
+
+
+def stamp_files(path: Path) -> str:
+    """Return `stat:` and a hash of the names, sizes and times of a file or of all files below.
+
+    Raises:
+        NotFoundError: There is nothing at `path`.
+        StoreError: A folder cannot be listed.
+    """
+    try:
+        below = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        digest = blake3()
+        for file in below:
+            stat = file.stat()
+            name = "" if file == path else str(file.relative_to(path))
+            digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file or folder {error.filename}") from error
+    except OSError as error:
+        raise StoreError(f"cannot look at {path}: {error.strerror or error}") from error
+    return f"stat:{digest.hexdigest()}"

@@ -19,9 +19,13 @@ _TASKS_WANTED = 16
 _MEMORY_PER_SHARD = 24
 _COARSEST_EXTENT = 128
 _NEAR_ISOTROPIC = 1.5
+_SLAB_SHARE = 1.6
+"""A slab of the input, this many times, must fit in the memory of a run."""
 
 
-def choose_layout(info: VolumeInfo, memory_bytes: int = 2_000_000_000) -> tuple[Level, ...]:
+def choose_layout(
+    info: VolumeInfo, memory_bytes: int = 2_000_000_000, read_unit: Shape = (1, 1, 1)
+) -> tuple[Level, ...]:
     """Choose levels, chunks and shards for a volume.
 
     Chunks hold about 64³ voxels. Shards grow evenly in micrometres until they meet a share of
@@ -32,10 +36,13 @@ def choose_layout(info: VolumeInfo, memory_bytes: int = 2_000_000_000) -> tuple[
     Args:
         info: Shape, dtype, voxel size and channels; its `levels` are ignored.
         memory_bytes: What the whole process tree of a run may use.
+        read_unit: What the input of the volume gives at once, such as a plane: shards are then
+            laid along it first.
     """
     limit = _shard_voxels(info, memory_bytes)
     chunk = _chunk(info.shape)
-    shard = _shard(info.shape, info.voxel_um, chunk, limit)
+    first = _along(info, chunk, read_unit, limit, memory_bytes)
+    shard = _shard(info.shape, info.voxel_um, first, limit, chunk)
     base = Level(
         path="0",
         shape=info.shape,
@@ -142,8 +149,31 @@ def _chunk(shape: Shape) -> Shape:
         chunk[axis] *= 2
 
 
-def _shard(shape: Shape, voxel_um: Vector, chunk: Shape, limit: int) -> Shape:
+def _along(info: VolumeInfo, chunk: Shape, unit: Shape, limit: int, memory_bytes: int) -> Shape:
+    """Return the shard to begin with: two chunks high, so that a level is derived, then wide."""
     shard = list(chunk)
+    if unit[1] <= chunk[1] and unit[2] <= chunk[2]:
+        return chunk
+    bytes_each = np.dtype(info.dtype).itemsize * len(info.channels)
+    slab = 2 * chunk[0] * max(unit[1], 1) * max(unit[2], 1) * bytes_each
+    goals = [
+        (0, (2 if slab * _SLAB_SHARE <= memory_bytes else 1) * chunk[0]),
+        (1, 2 * chunk[1]),
+        (2, unit[2]),
+        (1, unit[1]),
+    ]
+    for axis, goal in goals:
+        cover = -(-info.shape[axis] // chunk[axis]) * chunk[axis]
+        while shard[axis] < min(goal, cover) and 2 * math.prod(shard) <= limit:
+            shard[axis] = min(2 * shard[axis], cover)
+    return _shape(shard)
+
+
+def _shard(
+    shape: Shape, voxel_um: Vector, first: Shape, limit: int, chunk: Shape | None = None
+) -> Shape:
+    chunk = chunk or first
+    shard = list(first)
     while True:
         room = [axis for axis in (2, 1, 0) if shard[axis] < shape[axis]]
         if not room or 2 * math.prod(shard) > limit:

@@ -64,6 +64,7 @@ def _open(path: Path, options: OpenOptions) -> FileSource:
         dtype="float64" if scaled else dtype,
         axes=_AXES[: len(stored)][::-1],
         options=options,
+        unit=raw.unit,
         voxel_um=voxel_um,
         origin_um=origin_um,
         time_step_s=_time_step(header),

@@ -72,6 +72,7 @@ def _open(path: Path, options: OpenOptions) -> FileSource:
         dtype=dtype,
         axes=axes,
         options=options,
+        unit=raw.unit,
         voxel_um=voxel_um,
         origin_um=origin_um,
         details=details,

@@ -31,6 +31,7 @@ def _open(path: Path, options: OpenOptions) -> FileSource:
         dtype=dtype,
         axes=None,
         options=options,
+        unit=raw.unit,
     )
 
 

@@ -21,6 +21,7 @@ from gateway.errors import FormatError, StoreError
 
 _WIDE = 4
 """Whole rows are read where fewer than this many times the wanted voxels come along."""
+_RUN_BYTES = 1 << 13
 _PIECE = 16_000_000
 _LONGEST_READ = 1 << 30
 
@@ -97,6 +98,12 @@ class RawArray:
                 f"{self.file.path} is truncated: it ends at byte {size}, but its array of shape "
                 f"{self.shape} {self.dtype} needs {end} bytes ({end - size} are missing)"
             )
+
+    @property
+    def unit(self) -> tuple[int, ...]:
+        """The shape below which reading is no cheaper: a run of the last axis."""
+        run = min(self.shape[-1], _RUN_BYTES // self.dtype.itemsize)
+        return (*(1 for _ in self.shape[1:]), run)
 
     def read(self, start: Sequence[int], stop: Sequence[int]) -> NDArray[Any]:
         """Read `start <= index < stop` of every axis."""

@@ -79,8 +79,8 @@ def _open_series(
     one_file = all(p is None or p.parent.filehandle.path == str(path) for p in pages)
     if offset is not None and one_file and tiff.filehandle.path == str(path):
         dtype = np.dtype(series.dtype).newbyteorder(tiff.byteorder)
-        read = RawArray(file=InputFile(path), offset=offset, shape=series.shape, dtype=dtype).read
-        unit = None
+        raw = RawArray(file=InputFile(path), offset=offset, shape=series.shape, dtype=dtype)
+        read, unit = raw.read, raw.unit
         files: tuple[Path, ...] = (path,)
     else:
         names = [f"{_file_of(p, path)}, page {i}" for i, p in enumerate(pages)]
