@@ -1,20 +1,30 @@
-"""Real servers on loopback for the stores that need one."""
+"""Real servers on loopback for the stores that need one, and volumes as a run writes them."""
 
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
+from itertools import count, cycle, product
 from pathlib import Path
+from random import Random
 from socket import create_server
 from threading import Thread
 from typing import Any
 
 import pytest
+from numpy.typing import NDArray
+
+from gateway.algo.pyramid import reduce_mean, reduce_mode
+from gateway.volumes.layout import shard_boxes
+from gateway.volumes.local_store import LocalStore
+from gateway.volumes.model import VolumeInfo
+from gateway.volumes.store import Store
+from gateway.volumes.volume import Volume, open_volume
+from gateway.volumes.writer import create_volume, open_writer
 
 
 @pytest.fixture(scope="session")
@@ -125,3 +135,40 @@ def _wait_for(endpoint: str, server: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.1)
     pytest.fail("the S3 test server did not start")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    """Return an empty store in a folder."""
+    return LocalStore(tmp_path)
+
+
+@pytest.fixture
+def write_volume() -> Callable[..., Volume]:
+    """Return a function that writes a whole array as a volume, as a run would."""
+    return _write_volume
+
+
+def _write_volume(
+    store: Store, key: str, info: VolumeInfo, voxels: NDArray[Any], *, shuffle: int | None = None
+) -> Volume:
+    """Write `tczyx` or `czyx` voxels shard by shard, from several writers, in any order."""
+    reduce = reduce_mode if info.kind == "labels" else reduce_mean
+    planned = create_volume(store, key, info, reduce).info
+    writers = cycle([open_writer(store, key, reduce) for _ in range(2)])
+    series = voxels if info.times > 1 else voxels[None]
+    derived = next(writers).derived
+    tasks = list(product(range(info.times), shard_boxes(planned.levels[0])))
+    if shuffle is not None:
+        Random(shuffle).shuffle(tasks)  # noqa: S311 - not for secrets
+    cells = [
+        next(writers).write(box, series[(moment, slice(None), *box.slices())], time=moment)
+        for moment, box in tasks
+    ]
+    cells += [
+        next(writers).write_level(level, box, time=moment)
+        for level in range(derived + 1, len(planned.levels))
+        for moment, box in product(range(info.times), shard_boxes(planned.levels[level]))
+    ]
+    next(writers).finish(cells, made_by="run-1")
+    return open_volume(store, key)
