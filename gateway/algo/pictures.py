@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 _LONG_SIDE = 1500
 """Pixels that the longer side of a picture has at most, so that a report stays a few MB."""
 _RING_COLOURS = "plasma"
-_COLOURS_KEPT = 160
+_COLOURS_KEPT = 200
+_ALMOST_GREY = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def draw_image(
         width: Pixels of the longer side of the picture.
 
     Returns:
-        A PNG of at most 160 colours.
+        A PNG of few colours.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -185,10 +186,20 @@ def _add_scale_bar(axes: Any, bar: ScaleBar, shape: tuple[int, int], zoom: float
 
 
 def _encode(pixels: NDArray[Any]) -> bytes:
+    """Return a PNG: grey where there is no colour, else of few colours, so that it stays small."""
     from PIL import Image
 
-    picture = Image.fromarray(np.ascontiguousarray(pixels, np.uint8), "RGB")
-    few = picture.quantize(_COLOURS_KEPT, dither=Image.Dither.NONE)
+    red, green, blue = (pixels[..., band] for band in range(3))
+    picture = Image.fromarray(np.ascontiguousarray(pixels, np.uint8))
+    if (red == green).all() and (green == blue).all():
+        small = picture.convert("L")
+    else:
+        small = picture.quantize(_COLOURS_KEPT, dither=Image.Dither.NONE)
+        palette = np.array(small.getpalette()).reshape(-1, 3)
+        # median cut tints the greys: what is almost grey is grey
+        flat = np.ptp(palette, axis=1) < _ALMOST_GREY
+        palette[flat] = np.rint(palette[flat].mean(axis=1, keepdims=True))
+        small.putpalette(palette.ravel().tolist())
     buffer = io.BytesIO()
-    few.save(buffer, "PNG", optimize=True)
+    small.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
