@@ -1,5 +1,6 @@
 """Runs of tools: planned, executed, and written down however they end."""
 
+import json
 import platform
 import threading
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ import gateway as package
 from gateway.errors import NotFoundError, RefError
 from gateway.records.crate import read_crate
 from gateway.records.recorder import RunRecorder, record_run
-from gateway.records.runs import PortRecord, RunRecord
+from gateway.records.runs import PortRecord, RunRecord, SourceFile
 from gateway.run.events import Listener
 from gateway.run.execute import RunResult, execute
 from gateway.run.plan import EngineName, Plan, RunOptions, make_plan
@@ -20,7 +21,11 @@ from gateway.toolkit.call import Call
 from gateway.toolkit.registry import get_tool
 from gateway.toolkit.spec import ToolSpec
 from gateway.volumes.box import Shape
+from gateway.volumes.dataset import entry_key
 from gateway.volumes.ref import parse_ref
+
+SOURCES_FILE = "sources.json"
+"""Report of a run that read files from outside: path, size and checksum of each."""
 
 
 def run_options(
@@ -83,7 +88,9 @@ def run_tool(
     recorder = RunRecorder(gateway.catalogue, draft_record(gateway, spec, plan))
     with _ended(recorder, gateway):
         result = execute(plan, gateway.store, listeners=(recorder, *listeners), cancel=cancel)
-    record_run(gateway.store, gateway.catalogue, _done_record(gateway, recorder.record, result))
+    record = _done_record(gateway, recorder.record, result)
+    record = replace(record, sources=_read_sources(gateway, record))
+    record_run(gateway.store, gateway.catalogue, record)
     return result
 
 
@@ -110,7 +117,8 @@ def draft_record(gateway: Gateway, spec: ToolSpec, plan: Plan) -> RunRecord:
                 port=port,
                 ref=ref,
                 kind=spec.inputs[port].kind,
-                digest=plan.input_digests.get(port),
+                # a file outside is known by the checksums of `sources`, once it is read
+                digest=None if spec.inputs[port].kind == "file" else plan.input_digests.get(port),
             )
             for port, ref in call.inputs.items()
         ),
@@ -154,6 +162,19 @@ def _done_record(gateway: Gateway, heard: RunRecord, result: RunResult) -> RunRe
     return replace(
         earlier, id=result.run_id, status="done", ended=ended, error=None, outputs=outputs
     )
+
+
+def _read_sources(gateway: Gateway, record: RunRecord) -> tuple[SourceFile, ...]:
+    """Return the files from outside that the run says it read."""
+    refs = (parse_ref(port.ref) for port in record.outputs if port.kind != "file")
+    first = next(refs, None)
+    if first is None:
+        return ()
+    try:
+        content = gateway.store.get(f"{entry_key(first, 'report')}/{SOURCES_FILE}")
+    except NotFoundError:
+        return ()
+    return tuple(SourceFile(**item) for item in json.loads(content))
 
 
 def _earlier_record(gateway: Gateway, run_id: str) -> RunRecord | None:
