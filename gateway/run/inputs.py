@@ -15,6 +15,7 @@ from gateway.toolkit.unfold import unfold_tool
 from gateway.volumes.checksums import stamp_files
 from gateway.volumes.dataset import Entry, EntryKind, find_entry
 from gateway.volumes.keys import parse_key
+from gateway.volumes.open import open_ref
 from gateway.volumes.points import open_points
 from gateway.volumes.ref import Ref, parse_ref
 from gateway.volumes.store import Store
@@ -118,9 +119,9 @@ def open_input(store: Store, ref: Ref, kind: str, port: str, limits: IoLimits | 
         raise NotFoundError(f"input {port!r}: there is no {ref} in the store {store.url}")
     if entry.kind != kind:
         raise CallError(f"input {port!r}: {ref} is of kind {entry.kind}, expected {kind}")
-    if entry.kind == "points":
-        return open_points(store, entry.key)
-    return open_volume(store, entry.key, limits=limits)
+    if kind in ("image", "labels") and not entry.linked:
+        return open_volume(store, entry.key, limits=limits)
+    return open_ref(store, ref)
 
 
 def digest_of(handle: Any) -> str | None:
