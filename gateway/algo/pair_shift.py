@@ -1,6 +1,6 @@
 """From two overlap strips to the displacements that may be theirs, refined and ranked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,11 @@ class Candidate:
     """The correlation in standard deviations of chance."""
     confidence: float
     """0 to 1: by how much it beats its best rival."""
+
+    def moved(self, offset: Index) -> "Candidate":
+        """Return the same as a displacement of tiles whose strips are offset against each other."""
+        z, y, x = np.subtract(self.shift, offset).tolist()
+        return replace(self, shift=(z, y, x))
 
 
 def measure_shift(

@@ -119,7 +119,7 @@ def _disagreement(
     errors: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     first, second = pairs.tiles.T
-    return _stage_steps(nominal, pairs, chosen) - (errors[second] - errors[first])
+    return np.asarray(_stage_steps(nominal, pairs, chosen) - (errors[second] - errors[first]))
 
 
 def _solve(

@@ -13,6 +13,8 @@ SMALLEST_WINDOW = 16
 DEEPEST_FRACTION = 3
 """The search along an axis on which two tiles overlap fully stays within this part of the tile."""
 
+_FACE = 0.8  # share of a tile's extent from which on two tiles count as lying side by side
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TilePair:
@@ -86,16 +88,30 @@ def default_window(
     depth = np.maximum(shapes.min(axis=0) // DEEPEST_FRACTION, 1)
     if not pairs:
         return _index(np.minimum(depth, SMALLEST_WINDOW))
-    widths = []
+    overlap = typical_overlap(pairs, shapes) * np.asarray(voxel_um)
+    widths = [float(w) for w in overlap if w > 0]
+    finest = min(voxel_um)
+    width_um = max(max(widths, default=0.0), SMALLEST_WINDOW * finest)
+    return _index(np.minimum(depth, np.ceil(width_um / np.asarray(voxel_um))))
+
+
+def typical_overlap(pairs: list[TilePair], shapes: NDArray[np.int64]) -> Index:
+    """Return the median width in voxels of the overlaps across each axis; 0 where none is.
+
+    Args:
+        pairs: The pairs of `find_pairs`.
+        shapes: Shape of each tile, `(tiles, 3)`.
+    """
+    widths: tuple[list[float], ...] = ([], [], [])
     for pair in pairs:
         moved = np.asarray(pair.displacement, float)
         extent = overlap_extent(moved, shapes[pair.first], shapes[pair.second])
         shared = extent / np.minimum(shapes[pair.first], shapes[pair.second])
-        if np.count_nonzero(shared < 0.8) == 1:  # noqa: PLR2004 - face neighbours only
-            widths.append((extent * voxel_um)[shared.argmin()])
-    finest = min(voxel_um)
-    width_um = max(float(np.median(widths)) if widths else 0.0, SMALLEST_WINDOW * finest)
-    return _index(np.minimum(depth, np.ceil(width_um / np.asarray(voxel_um))))
+        across = np.flatnonzero(shared < _FACE)
+        if len(across) == 1:
+            widths[across[0]].append(float(extent[across[0]]))
+    z, y, x = (int(np.median(w)) if w else 0 for w in widths)
+    return (z, y, x)
 
 
 def search_strips(
