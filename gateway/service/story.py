@@ -276,12 +276,17 @@ def _seams(things: _Things) -> Iterable[Picture]:
 def _charts(things: _Things) -> Iterable[Chart]:
     for title, unit, table, column in (
         ("Diameter", "equivalent diameter (µm)", things.regions, "diameter_um"),
-        ("Brightness", "mean intensity inside the outline", things.regions, "mean_0"),
+        ("Brightness", "mean intensity inside the outline", things.regions, _brightness(things)),
         ("Contrast", "contrast to the surroundings", things.nuclei, "contrast"),
         ("Depth", "z (µm)", things.nuclei, "z_um"),
     ):
         if column in table:
             yield Chart(title=title, svg=draw_histogram(table[column], unit=unit))
+
+
+def _first(table: Mapping[str, NDArray[Any]], prefix: str) -> str:
+    """Return the first column that begins so: that of the first channel."""
+    return next((name for name in table if name.startswith(prefix)), "")
 
 
 def _graph(records: Sequence[RunRecord]) -> str:
