@@ -20,6 +20,7 @@ from gateway.volumes.points import open_points
 from gateway.volumes.ref import Ref, parse_ref
 from gateway.volumes.store import Store
 from gateway.volumes.tensors import IoLimits
+from gateway.volumes.tiles import open_tiles
 from gateway.volumes.volume import open_volume
 
 
@@ -145,6 +146,8 @@ def read_made(store: Store, entry: Entry) -> Made:
         handle = open_volume(store, entry.key).info
     elif entry.kind == "points":
         handle = open_points(store, entry.key)
+    elif entry.kind == "tiles":
+        handle = open_tiles(store, entry.key)
     maker = getattr(handle, "made_by", None)
     return Made(kind=entry.kind, digest=digest_of(handle), made_by=maker)
 
@@ -172,7 +175,7 @@ def _check_steps(spec: ToolSpec, made: Passes[Any]) -> None:
     for port in made.tables:
         if port not in spec.outputs or spec.outputs[port].kind != "points":
             raise ToolDefinitionError(f"{spec.id}: table {port!r} is no points output")
-    given = {*writes, *made.tables}
+    given = {*writes, *made.tables, *made.grids}
     for port, what in spec.outputs.items():
-        if what.kind in ("image", "labels", "points") and port not in given:
+        if what.kind in ("image", "labels", "points", "tiles") and port not in given:
             raise ToolDefinitionError(f"{spec.id}: no pass or table makes the output {port!r}")

@@ -15,6 +15,7 @@ from gateway.volumes.dataset import entry_key
 from gateway.volumes.digest import Cells
 from gateway.volumes.points import write_points
 from gateway.volumes.ref import Ref, parse_ref
+from gateway.volumes.tiles import write_tiles
 from gateway.volumes.volume import open_volume
 
 _REPORT = "report"
@@ -43,6 +44,10 @@ def complete(space: Workspace, run_id: str) -> dict[str, Output]:
             columns = space.prepared.made.tables[port](whole)
             key = _staged_key(space, port)
             digest = write_points(space.staging.store, key, columns, attributes, made_by=run_id)
+        elif kind == "tiles":
+            grid = space.prepared.made.grids[port](whole)
+            described = grid.model_copy(update={"made_by": run_id})
+            digest = write_tiles(space.staging.store, space.tiles_key(port), described)
         elif kind == "file":
             digest = _file_digest(staged_file(value, space.plan.run.name), port)
         else:
@@ -70,7 +75,7 @@ def publish(space: Workspace, outputs: dict[str, Output]) -> None:
     for port, output in outputs.items():
         if output.kind == "file":
             _publish_file(output.ref, space.plan.run.name)
-        elif output.kind in ("image", "labels", "points"):
+        elif output.kind in ("image", "labels", "points", "tiles"):
             staged = _staged_key(space, port)
             if store.exists(staged):
                 store.publish(staged, entry_key(refs[port], output.kind))
@@ -100,6 +105,8 @@ def _staged_key(space: Workspace, port: str) -> str:
     kind = space.prepared.spec.outputs[port].kind
     if kind in ("image", "labels"):
         return space.volume_key(port)
+    if kind == "tiles":
+        return space.tiles_key(port)
     suffix = entry_key(Ref("x", "x"), "points").removeprefix("x/x")
     return space.staging.key("out", port + suffix)
 

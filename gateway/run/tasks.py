@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,7 @@ class Workspace:
             params=self.prepared.params,
             state=States(self.staging, tuple(names)),
             threads=self.limits.threads or len(os.sched_getaffinity(0)),
+            folder=self._tiles_folder(),
         )
 
     def volume_key(self, port: str) -> str:
@@ -139,6 +141,15 @@ class Workspace:
         kind = self.prepared.spec.outputs[port].kind
         final = entry_key(Ref("x", "x"), "labels" if kind == "labels" else "image")
         return self.staging.key("out", port + final.removeprefix("x/x"))
+
+    def tiles_key(self, port: str) -> str:
+        """Return where the tiles of an output port are staged."""
+        return self.staging.key("out", port + entry_key(Ref("x", "x"), "tiles").removeprefix("x/x"))
+
+    def _tiles_folder(self) -> Path | None:
+        for port in self.prepared.made.grids:
+            return self.staging.store.local_path(self.tiles_key(port))
+        return None
 
     def reduce(self, port: str) -> Reduce:
         """Return what makes the coarse levels of an output port."""

@@ -6,6 +6,7 @@ is planned and again in every worker, so it must be cheap, deterministic and rea
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
@@ -40,6 +41,8 @@ class Work:
     """The time point; only a grid of several times has others than 0."""
     threads: int = 1
     """How many threads `work` may keep busy."""
+    folder: Path | None = None
+    """Where the files of an output of kind tiles are put; None for a store that has no folders."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,5 +97,8 @@ class Passes(Generic[OutputsT]):
     passes: tuple[Pass, ...]
     tables: Mapping[str, Callable[[Work], Arrays]] = field(default_factory=dict)
     """Output port of kind points to the function that gives its columns, `z_um,y_um,x_um` first."""
+    grids: Mapping[str, Callable[[Work], Any]] = field(default_factory=dict)
+    """Output port of kind tiles to the function that gives its `TileGridInfo`; the passes have put
+    the files into `Work.folder`."""
     reports: Mapping[str, Callable[[Work], bytes]] = field(default_factory=dict)
     """File name to content: kept beside the first output as `<name>.report/<file>`."""

@@ -135,6 +135,11 @@ class TileGrid:
         """`blake3:…` over content and nominal places."""
         return self._info.digest
 
+    @property
+    def made_by(self) -> str | None:
+        """Id of the run that ingested it."""
+        return self._info.made_by
+
     def source(self, index: int) -> Source:
         """Return tile `index` for reading; what is decoded is kept in one bounded cache.
 
