@@ -11,12 +11,12 @@ from typing import Any, Self
 
 import psutil
 
-from gateway.errors import GatewayError, NotFoundError, RunError
+from gateway.errors import ExistsError, GatewayError, NotFoundError, RunError
 from gateway.run.staging import Staging
 
 HEARTBEAT_S = 5.0
 STALE_S = 60.0
-"""A lock of another host that was silent for so long is taken over."""
+"""A lock that was silent for so long is taken over."""
 _SETTLE_S = 0.05
 
 
@@ -32,7 +32,8 @@ class RunLock:
         self._key = staging.key("lock.json")
         self._token = secrets.token_hex(8)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="run-lock", daemon=True)
+        name = _thread_name(self._token)
+        self._thread = threading.Thread(target=self._beat, name=name, daemon=True)
         self.lost = threading.Event()
         """Set when another run took the lock over."""
 
@@ -42,11 +43,12 @@ class RunLock:
         Raises:
             RunError: Somebody else runs the same call; says where.
         """
-        self._refuse_if_held()
-        self._write()
-        time.sleep(_SETTLE_S)
-        self._refuse_if_held()
         self._thread.start()
+        try:
+            self._take()
+        except BaseException:
+            self._stop.set()
+            raise
         return self
 
     def __exit__(
@@ -63,6 +65,24 @@ class RunLock:
                 self._store.delete(self._key)
         except GatewayError:
             return
+
+    def _take(self) -> None:
+        self._refuse_if_held()
+        stale = bool(self._read())
+        if stale:
+            self._store.delete(self._key)
+        mine = f"{self._key}.{self._token}"
+        self._write(mine)
+        try:
+            self._store.publish(mine, self._key)
+        except ExistsError:
+            self._store.delete(mine)
+            self._refuse_if_held()
+            raise
+        if stale:
+            # Two may have found the same stale lock: the one that wrote last keeps it.
+            time.sleep(_SETTLE_S)
+            self._refuse_if_held()
 
     def _refuse_if_held(self) -> None:
         holder = self._read()
@@ -81,7 +101,7 @@ class RunLock:
             return {}
         return document if isinstance(document, dict) else {}
 
-    def _write(self) -> None:
+    def _write(self, key: str) -> None:
         document = {
             "token": self._token,
             "host": socket.gethostname(),
@@ -89,7 +109,7 @@ class RunLock:
             "started": psutil.Process().create_time(),
             "at": time.time(),
         }
-        self._store.put(self._key, json.dumps(document).encode())
+        self._store.put(key, json.dumps(document).encode())
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_S):
@@ -97,16 +117,26 @@ class RunLock:
                 if self._read().get("token") != self._token:
                     self.lost.set()
                     return
-                self._write()
+                self._write(self._key)
             except GatewayError:
                 continue  # the store is away; the run itself meets that and says so
 
 
 def _is_stale(holder: dict[str, Any]) -> bool:
-    if holder.get("host") == socket.gethostname():
-        try:
-            process = psutil.Process(int(holder["pid"]))
-            return abs(process.create_time() - float(holder["started"])) > 1
-        except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
-            return True
-    return time.time() - float(holder.get("at", 0)) > STALE_S
+    if time.time() - float(holder.get("at", 0)) > STALE_S:
+        return True
+    if holder.get("host") != socket.gethostname():
+        return False
+    if holder.get("pid") == os.getpid():
+        # An earlier run of this process could not release it: the store was away.
+        name = _thread_name(str(holder.get("token")))
+        return all(thread.name != name for thread in threading.enumerate())
+    try:
+        process = psutil.Process(int(holder["pid"]))
+        return abs(process.create_time() - float(holder["started"])) > 1
+    except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
+        return True
+
+
+def _thread_name(token: str) -> str:
+    return f"run-lock-{token}"

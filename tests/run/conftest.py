@@ -30,7 +30,7 @@ def trialtools():
     patch.undo()
 
 
-def make_image(store, key="m1/raw.ome.zarr", shape=SHAPE, seed=1):
+def write_image(store, key="m1/raw.ome.zarr", shape=SHAPE, seed=1):
     """Write a smooth random image of voxels 2 x 1 x 1 um, in small shards."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 4000, tuple(-(-n // 8) for n in shape), dtype=np.uint16)
@@ -39,17 +39,24 @@ def make_image(store, key="m1/raw.ome.zarr", shape=SHAPE, seed=1):
     info = VolumeInfo(kind="image", dtype="uint16", shape=shape, voxel_um=(2.0, 1.0, 1.0))
     writer = create_volume(store, key, info, reduce_mean)
     cells = [writer.write(Box.of_shape(shape), voxels[np.newaxis])]
-    for level in range(writer.derived + 1, len(writer.info.levels)):
-        cells.append(writer.write_level(level, Box.of_shape(writer.info.levels[level].shape)))
+    cells += [
+        writer.write_level(level, Box.of_shape(writer.info.levels[level].shape))
+        for level in range(writer.derived + 1, len(writer.info.levels))
+    ]
     writer.finish(cells)
     return voxels
+
+
+@pytest.fixture
+def make_image():
+    return write_image
 
 
 @pytest.fixture
 def store(tmp_path):
     """Make a store whose `m1/raw` is an image."""
     made = open_store(tmp_path / "store", create=True)
-    make_image(made)
+    write_image(made)
     return made
 
 

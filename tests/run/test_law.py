@@ -1,13 +1,13 @@
 """The law: any block shape, any workers, killed and resumed, the same digests."""
 
 import os
-import random
 import signal
 import subprocess
 import sys
 import threading
 import time
 
+import numpy as np
 import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,7 +64,7 @@ def children():
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_killed_worker_changes_nothing(digests, tool):
     whole = digests(tool, workers=1)
-    chance = random.Random(7)
+    chance = np.random.default_rng(7)
     kills = []
 
     def kill(event):
@@ -109,10 +109,10 @@ def start(store, tool, name, workers, block):
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_run_killed_again_and_again_ends_with_the_same(digests, store, tool):
     whole = digests(tool, workers=1)
-    chance = random.Random(11)
+    chance = np.random.default_rng(11)
     kills = 0
     for attempt in range(40):
-        block = ",".join(str(chance.randint(20, 80)) for _ in range(3))
+        block = ",".join(str(chance.integers(20, 80)) for _ in range(3))
         process = start(store, tool, "m1/killed", 1 + attempt % 3, block)
         try:
             process.wait(timeout=0.8 + chance.random() * 1.2 + 0.1 * attempt)
@@ -129,7 +129,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same(digests, store, tool):
     assert ".staging" not in store.list("m1").folders
 
 
-def test_a_cancelled_run_keeps_what_is_done_and_goes_on(go, store, digests):
+def test_a_cancelled_run_keeps_what_is_done_and_goes_on(go, digests):
     whole = digests("trial_blur", workers=1)
     cancel = threading.Event()
     done = []

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -46,17 +47,17 @@ def trial_find(
         passes=(
             Pass(
                 name="histogram",
-                work=_count,
+                work=partial(_count, delay_s=delay_s),
                 over=Blocks(grid=image.info),
-                merge=_add,
+                merge=partial(_add, share=share),
             ),
             Pass(name="check", work=_check, over=Items(count=5, bytes_each=1000)),
             Pass(
                 name="mark",
-                work=_mark,
+                work=partial(_mark, crop=crop, delay_s=delay_s),
                 over=Blocks(grid=labels, halo_voxels=(1, 1, 1)),
                 writes="labels",
-                settle=_settle,
+                settle=partial(_settle, crop=crop),
             ),
         ),
         tables={"peaks": _peaks},
@@ -64,18 +65,18 @@ def trial_find(
     )
 
 
-def _count(work):
-    time.sleep(work.params.delay_s)
+def _count(work, *, delay_s):
+    time.sleep(delay_s)
     voxels = work.inputs["image"].read(work.box, channel=0)
     return {"counts": np.bincount(voxels.ravel() >> 4, minlength=4096)}
 
 
-def _add(blocks, _work):
+def _add(blocks, _work, *, share):
     counts = sum(block["counts"] for block in blocks)
     wanted = 0
     for value in range(len(counts) - 1, -1, -1):
         wanted += counts[value]
-        if wanted >= counts.sum() * _work.params.share:
+        if wanted >= counts.sum() * share:
             break
     return {"threshold": np.asarray(value << 4), "counts": counts}
 
@@ -84,17 +85,17 @@ def _check(work):
     return {"item": np.asarray([work.item]), "twice": np.asarray([2.0 * work.item])}
 
 
-def _settle(work):
+def _settle(work, *, crop):
     image = work.inputs["image"].info
     z, y, x = image.shape
-    grid = replace(image, kind="labels", dtype="uint32", shape=(z - work.params.crop, y, x))
+    grid = replace(image, kind="labels", dtype="uint32", shape=(z - crop, y, x))
     return Blocks(grid=grid, halo_voxels=(1, 1, 1))
 
 
-def _mark(work):
-    time.sleep(work.params.delay_s)
+def _mark(work, *, crop, delay_s):
+    time.sleep(delay_s)
     image = work.inputs["image"]
-    box = work.box.shift((work.params.crop, 0, 0))
+    box = work.box.shift((crop, 0, 0))
     wide = box.grow((1, 1, 1), image.info.shape)
     voxels = image.read(wide, channel=0).astype(np.int64)
     threshold = int(work.state["histogram"]["threshold"])
