@@ -79,12 +79,20 @@ def entry_entities(entry: CrateEntry) -> list[Entity]:
     about: Entity = {"name": entry.ref, "kind": entry.kind}
     if entry.digest:
         about["digest"] = entry.digest
-    files = [file_entity(file) for file in entry.files]
-    if [file.path for file in entry.files] == [entry.path]:
-        return [files[0] | about]
-    parts = [_id(file["@id"]) for file in files]
-    folder = {"@id": path_id(entry.path) + "/", "@type": "Dataset", **about, "hasPart": parts}
-    return [folder, *files]
+    files = {file.path: file_entity(file) for file in entry.files}
+    if entry.path in files:
+        whole = files.pop(entry.path) | about
+    else:
+        inside = [_id(file["@id"]) for path, file in files.items() if _is_inside(path, entry.path)]
+        whole = {"@id": path_id(entry.path) + "/", "@type": "Dataset", **about, "hasPart": inside}
+    for path, file in files.items():
+        if not _is_inside(path, entry.path):  # a report
+            file["about"] = _id(whole["@id"])
+    return [whole, *files.values()]
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path.startswith(f"{folder}/")
 
 
 def file_entity(file: FileRecord) -> Entity:

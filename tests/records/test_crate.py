@@ -128,6 +128,17 @@ def test_it_is_a_process_run_crate_for_other_readers(store: Store, tmp_path: Pat
     }
 
 
+def test_a_report_is_a_file_about_what_it_reports_on(store: Store, tmp_path: Path) -> None:
+    report = FileRecord(path="nuclei.report/seams 1.html", size=1, sha256="ef")
+    nuclei = dataclasses.replace(NUCLEI, files=(*NUCLEI.files, report))
+    for _ in range(2):
+        write_crate(store, "m1", INFO, runs=[LATER], entries=[RAW, nuclei])
+    crate = ROCrate(tmp_path / "m1")
+    assert crate.get("nuclei.report/seams%201.html")["about"].id == "nuclei.points.parquet"
+    assert crate.get("nuclei.points.parquet")["name"] == "m1/nuclei"
+    assert set(read_crate(store, "m1").files) == {file.path for file in (*RAW.files, *nuclei.files)}
+
+
 def test_what_another_program_said_stays(store: Store) -> None:
     crate = ROCrate(version="1.1")
     crate.root_dataset["funder"] = "the lab"

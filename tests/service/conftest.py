@@ -1,12 +1,30 @@
-"""A gateway home of its own for every test."""
+"""A gateway home of its own for every test, and the trial tools of the engine's tests."""
 
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
+from gateway.run.execute import RunResult
+from gateway.run.plan import RunOptions
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home
+from gateway.service.runs import run_tool
+from gateway.toolkit.call import make_call
+from gateway.toolkit.registry import get_tool
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trialtools() -> Iterator[None]:
+    """Install the package of trial tools."""
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(Path(__file__).parents[1] / "run" / "site"))
+    importlib.invalidate_caches()
+    yield
+    patch.undo()
 
 
 @pytest.fixture
@@ -15,3 +33,48 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
     opened = open_gateway(tmp_path / "home")
     yield opened
     opened.catalogue.close()
+
+
+class Workbench:
+    """Runs tools by name in one gateway, in this process."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    def run(
+        self,
+        tool: str,
+        inputs: dict[str, str],
+        outputs: dict[str, str],
+        settings: dict[str, Any] | None = None,
+        **how: Any,
+    ) -> RunResult:
+        call = make_call(get_tool(tool), inputs, outputs, settings or {})
+        return run_tool(self.gateway, call, RunOptions(workers=1), **how)
+
+
+@pytest.fixture
+def bench(gateway: Gateway) -> Workbench:
+    return Workbench(gateway)
+
+
+@pytest.fixture
+def source_file(tmp_path: Path) -> Path:
+    """Return a small microscope file with something bright in it."""
+    voxels = np.random.default_rng(5).integers(0, 4000, (40, 50, 60)).astype(np.uint16)
+    path = tmp_path / "source.npy"
+    np.save(path, voxels)
+    return path
+
+
+@pytest.fixture
+def filled(bench: Workbench, source_file: Path) -> Workbench:
+    """Return a gateway in which `m1/raw` was ingested, and peaks and labels were found in it."""
+    bench.run(
+        "ingest_volume",
+        {"source": str(source_file)},
+        {"image": "m1/raw"},
+        {"voxel_um": "[2, 1, 1]"},
+    )
+    bench.run("trial_find", {"image": "m1/raw"}, {"peaks": "m1/peaks", "labels": "m1/bright"})
+    return bench
