@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -77,9 +78,7 @@ def hash_cells(
 
 def encode_hashes(hashes: NDArray[np.uint8]) -> bytes:
     """Return the cell hashes of a level as the content of a `.npy` file."""
-    file = io.BytesIO()
-    np.lib.format.write_array(file, np.ascontiguousarray(hashes), (1, 0), allow_pickle=False)
-    return file.getvalue()
+    return _npy_header(hashes.shape) + hashes.tobytes()
 
 
 def decode_hashes(content: bytes, counts: tuple[int, ...], name: str) -> NDArray[np.uint8]:
@@ -91,17 +90,25 @@ def decode_hashes(content: bytes, counts: tuple[int, ...], name: str) -> NDArray
         name: What to call the file in an error.
 
     Raises:
-        CorruptionError: It is not such an array.
+        CorruptionError: It is not such an array, to the byte.
     """
-    try:
-        hashes = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise CorruptionError(f"{name} is broken: {error}") from error
-    if hashes.shape != (*counts, _HASH_BYTES) or hashes.dtype != np.uint8:
+    shape = (*counts, _HASH_BYTES)
+    header = _npy_header(shape)
+    expected = len(header) + math.prod(shape)
+    if len(content) != expected or not content.startswith(header):
         raise CorruptionError(
-            f"{name} holds {hashes.shape} {hashes.dtype}; expected {counts} cells"
+            f"{name} is broken: got {len(content)} bytes, expected a NumPy file of {expected} "
+            f"bytes with the hashes of {counts} cells"
         )
-    return hashes
+    return np.frombuffer(content, np.uint8, offset=len(header)).reshape(shape)
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    return file.getvalue()
 
 
 def cell_counts(shape: Shape) -> Shape:
