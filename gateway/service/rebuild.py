@@ -1,0 +1,135 @@
+"""Rebuilding the catalogue from the store, and crates that were lost from the catalogue."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gateway.errors import CorruptionError, GatewayError, NotFoundError
+from gateway.records.checksums import hash_file
+from gateway.records.crate import Crate, read_crate
+from gateway.records.entries import describe_entry
+from gateway.records.recorder import add_to_crate
+from gateway.records.rows import DatasetRecord, EntryRecord
+from gateway.records.runs import RunRecord
+from gateway.service.gateway import Gateway
+from gateway.volumes.dataset import (
+    DatasetInfo,
+    Entry,
+    list_datasets,
+    list_entries,
+    read_dataset,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebuildReport:
+    """What the catalogue holds now."""
+
+    datasets: int
+    entries: int
+    runs: int
+    """Runs that the crates tell of; failed and cancelled ones of before are kept beside them."""
+    crates_restored: tuple[str, ...]
+    """Datasets whose crate lacked runs that the catalogue knew."""
+    problems: tuple[str, ...]
+    """What could not be read, and so is not in the catalogue, or not in full."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return asdict(self)
+
+
+def rebuild_catalogue(gateway: Gateway) -> RebuildReport:
+    """Make the catalogue anew from what lies in the store.
+
+    Where a crate lacks a run that the old catalogue knows, the crate gets it first: whichever of
+    the two was lost comes back from the other. What cannot be read is told and left out.
+
+    Raises:
+        StoreError: The store or the database failed; the catalogue is as it was.
+    """
+    gathered = _Gathered()
+    done = gateway.catalogue.runs(status="done")
+    names = list_datasets(gateway.store)
+    for name in names:
+        gathered.add(gateway, name, done)
+    gateway.catalogue.replace_all(gathered.datasets, gathered.entries, gathered.runs.values())
+    return RebuildReport(
+        datasets=len(gathered.datasets),
+        entries=len(gathered.entries),
+        runs=len(gathered.runs),
+        crates_restored=tuple(gathered.restored),
+        problems=tuple(gathered.problems),
+    )
+
+
+class _Gathered:
+    """What is found in the store, dataset by dataset."""
+
+    def __init__(self) -> None:
+        self.datasets: list[DatasetRecord] = []
+        self.entries: list[EntryRecord] = []
+        self.runs: dict[str, RunRecord] = {}
+        self.restored: list[str] = []
+        self.problems: list[str] = []
+
+    def add(self, gateway: Gateway, name: str, known: Iterable[RunRecord]) -> None:
+        """Take in one dataset."""
+        info, crate = DatasetInfo(), None
+        try:
+            info = read_dataset(gateway.store, name)
+        except GatewayError as error:
+            self.problems.append(str(error))
+        try:
+            crate = read_crate(gateway.store, name)
+        except CorruptionError as error:
+            self.problems.append(str(error))
+            known = ()  # what is damaged is mended by hand, never written over
+        self.datasets.append(DatasetRecord(name=name, info=info.model_dump(mode="json")))
+        entries = [
+            self._describe(gateway, entry, crate) for entry in list_entries(gateway.store, name)
+        ]
+        self.entries += entries
+        self.runs |= {run.id: run for run in (crate.runs if crate else ())}
+        lost = _lost_runs(name, entries, known, crate)
+        if lost:
+            self.runs |= {run.id: run for run in lost}
+            with gateway.catalogue.locked(name):
+                add_to_crate(gateway.store, name, lost)
+            self.restored.append(name)
+
+    def _describe(self, gateway: Gateway, entry: Entry, crate: Crate | None) -> EntryRecord:
+        try:
+            _check_table(gateway, entry, crate)
+            return describe_entry(gateway.store, entry)
+        except GatewayError as error:
+            self.problems.append(str(error))
+            return EntryRecord(dataset=entry.ref.dataset, name=entry.ref.name, kind=entry.kind)
+
+
+def _check_table(gateway: Gateway, entry: Entry, crate: Crate | None) -> None:
+    """Refuse a table whose bytes are damaged before it is opened: it can take its reader down."""
+    path = entry.key.removeprefix(f"{entry.ref.dataset}/")
+    recorded = crate.files.get(path) if crate and entry.kind == "points" else None
+    if recorded is None:
+        return
+    with suppress(NotFoundError):
+        if hash_file(gateway.store, entry.ref.dataset, path) != recorded:
+            raise CorruptionError(
+                f"{entry.key} in {gateway.store.url} differs from what was recorded; "
+                f"see `gateway verify {entry.ref.dataset}`"
+            )
+
+
+def _lost_runs(
+    dataset: str, entries: Iterable[EntryRecord], known: Iterable[RunRecord], crate: Crate | None
+) -> list[RunRecord]:
+    """Return the runs of the old catalogue that made something here and that the crate lacks."""
+    makers = {f"{dataset}/{entry.name}": entry.made_by for entry in entries}
+    told = {run.id for run in (crate.runs if crate else ())}
+    return [
+        run
+        for run in known
+        if run.id not in told and any(makers.get(port.ref) == run.id for port in run.outputs)
+    ]
