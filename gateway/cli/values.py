@@ -69,6 +69,43 @@ class BoxOfVoxels(click.ParamType[Box]):
         return box
 
 
+class GridOfTiles(click.ParamType[tuple[int, int]]):
+    """`ROWS,COLUMNS` as two positive whole numbers."""
+
+    name = "ROWS,COLUMNS"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Parse two positive whole numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            rows, across = (int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not two whole numbers ROWS,COLUMNS, e.g. 2,3", param, ctx)
+        if min(rows, across) < 1:
+            self.fail(f"{value!r} has no row or no column", param, ctx)
+        return (rows, across)
+
+
+class Words(click.ParamType[tuple[str, ...]]):
+    """`A,B,…` as words."""
+
+    name = "A,B,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Split at commas; no word may be empty."""
+        if isinstance(value, tuple):
+            return value
+        words = tuple(word.strip() for word in str(value).split(","))
+        if not all(words):
+            self.fail(f"{value!r} has an empty name", param, ctx)
+        return words
+
+
 class Named(click.ParamType[tuple[str, str]]):
     """`NAME=VALUE` as a pair of words."""
 

@@ -1,19 +1,18 @@
 """`gateway run TOOL`: run a tool on things in the store."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gateway.cli.answer import answer, columns
+from gateway.cli.answer import answer
 from gateway.cli.cancelling import cancel_on_signal
 from gateway.cli.opening import opened
+from gateway.cli.outcome import plan_lines, result_lines
 from gateway.cli.progress import show_events
 from gateway.cli.shared import Shared, pass_shared, shared_options
 from gateway.cli.values import Named, Voxels, as_mapping
-from gateway.run.execute import RunResult
-from gateway.run.plan import EngineName, Plan
+from gateway.run.plan import EngineName
 from gateway.service.calls import call_from_file, call_from_words
 from gateway.service.runs import plan_tool, run_options, run_tool
 from gateway.service.toolbox import describe_tool, tool_help
@@ -128,56 +127,8 @@ def _execute(
         options = run_options(gateway, engine=engine, workers=workers, block_voxels=block_voxels)
         if dry_run:
             plan = plan_tool(gateway, call, options)
-            answer(plan.to_json(), _plan_lines(plan), as_json=shared.json)
+            answer(plan.to_json(), plan_lines(plan), as_json=shared.json)
             return
         with cancel_on_signal() as cancel, show_events(as_json=events) as listener:
             result = run_tool(gateway, call, options, listeners=(listener,), cancel=cancel)
-    answer(_result_json(result), _result_lines(result), as_json=shared.json)
-
-
-def _plan_lines(plan: Plan) -> Iterable[str]:
-    rows = [("pass", "tasks", "blocks", "block", "read", "written")]
-    rows += [
-        (
-            step.name,
-            f"{step.tasks}" + (f" ({step.done} done)" if step.done else ""),
-            str(step.blocks),
-            "x".join(map(str, step.block)) if step.kind == "blocks" else "",
-            _size(step.bytes_read),
-            _size(step.bytes_written),
-        )
-        for step in plan.passes
-    ]
-    yield from columns(rows)
-    yield ""
-    yield (
-        f"{plan.tasks} tasks on {plan.workers} worker(s), {_size(plan.worker_bytes)} of memory "
-        f"each; reads {_size(plan.bytes_read)}, writes {_size(plan.bytes_written)} before "
-        "compression"
-    )
-    if plan.published:
-        yield "The outputs exist already, made by this very call: nothing would be done."
-    elif plan.resumes:
-        yield "An earlier run of this call left work behind; it would go on from there."
-
-
-def _result_json(result: RunResult) -> dict[str, Any]:
-    return result.to_json()
-
-
-def _result_lines(result: RunResult) -> Iterable[str]:
-    yield from columns(
-        [
-            (port, str(output.ref), output.kind, output.digest or "")
-            for port, output in result.outputs.items()
-        ]
-    )
-    yield f"run {result.run_id}, {result.wall_s:.1f} s"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004 - the step between units
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
+    answer(result.to_json(), result_lines(result), as_json=shared.json)
