@@ -112,6 +112,8 @@ class Excerpt:
     box: Box
     slab_bytes: int = 128_000_000
     """Voxels are read in slabs of about this many bytes."""
+    reduce: Callable[[NDArray[Any], Shape], NDArray[Any]] | None = None
+    """Makes coarse levels, for formats that have some: zyx voxels and a factor per axis."""
     progress: Progress = lambda _done, _total: None
 
     def read(self, z_start: int, z_stop: int, channel: int, time: int = 0) -> NDArray[Any]:

@@ -9,6 +9,7 @@ from gateway.volumes.formats.array import array_source
 from gateway.volumes.formats.chunked import open_chunked, read_json
 from gateway.volumes.formats.format import FileSource, Format, OpenOptions
 from gateway.volumes.formats.metadata import to_um
+from gateway.volumes.formats.ome_zarr_write import write_ome_zarr
 from gateway.volumes.model import Channel
 
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
@@ -154,4 +155,10 @@ def _channels(omero: Mapping[str, Any]) -> tuple[Channel, ...]:
     return tuple(found)
 
 
-FORMAT = Format(name="OME-Zarr", suffixes=(".ome.zarr", ".zarr"), sniff=_sniff, open=_open)
+FORMAT = Format(
+    name="OME-Zarr",
+    suffixes=(".ome.zarr", ".zarr"),
+    sniff=_sniff,
+    open=_open,
+    write=write_ome_zarr,
+)
