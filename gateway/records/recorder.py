@@ -97,21 +97,51 @@ def record_run(store: Store, catalogue: Catalogue, record: RunRecord) -> None:
             add_to_crate(store, dataset, [record])
 
 
-def add_to_crate(store: Store, dataset: str, runs: Iterable[RunRecord]) -> None:
+def record_entry(store: Store, catalogue: Catalogue, ref: Ref) -> None:
+    """Write down a thing that no run made, such as a volume registered in place.
+
+    Raises:
+        NotFoundError: There is nothing of that name.
+        CorruptionError: The crate of the dataset is damaged.
+        StoreError: The storage failed.
+    """
+    described = describe_entry(store, _entry(store, ref))
+    if ref.dataset not in {record.name for record in catalogue.datasets()}:
+        info = read_dataset(store, ref.dataset)
+        catalogue.put_dataset(DatasetRecord(name=ref.dataset, info=info.model_dump(mode="json")))
+    catalogue.put_entry(described)
+    with catalogue.locked(ref.dataset):
+        add_to_crate(store, ref.dataset, [], [_entry(store, ref)])
+
+
+def add_to_crate(
+    store: Store, dataset: str, runs: Iterable[RunRecord], others: Iterable[Entry] = ()
+) -> None:
     """Add runs to the crate of a dataset, with the things of this dataset that they name.
 
     What the crate has already keeps the checksums it was recorded with.
+
+    Args:
+        store: Where the dataset lies.
+        dataset: Its name.
+        runs: Runs that are done.
+        others: Things that no run made.
     """
     before = read_crate(store, dataset)
     known = before.refs if before else {}
     added = list(runs)
     ports = {
-        ref: port
+        ref: (port.kind, port.digest)
         for run in added
         for port in (*run.inputs, *run.outputs)
-        if (ref := _ref(port)) is not None and ref.dataset == dataset and port.ref not in known
+        if (ref := _ref(port)) is not None and ref.dataset == dataset
     }
-    entries = [_crate_entry(store, ref, port) for ref, port in sorted(ports.items())]
+    ports |= {e.ref: (e.kind, describe_entry(store, e).digest) for e in others}
+    entries = [
+        _crate_entry(store, ref, kind, digest)
+        for ref, (kind, digest) in sorted(ports.items())
+        if str(ref) not in known
+    ]
     recorded = before.files if before else {}
     files = [] if DATASET_FILE in recorded else _hash_there(store, dataset, [DATASET_FILE])
     info = read_dataset(store, dataset)
@@ -124,7 +154,7 @@ def refresh_description(store: Store, dataset: str, info: DatasetInfo) -> None:
     write_crate(store, dataset, info, files=files)
 
 
-def _crate_entry(store: Store, ref: Ref, port: PortRecord) -> CrateEntry | None:
+def _crate_entry(store: Store, ref: Ref, kind: str, digest: str | None) -> CrateEntry | None:
     """Hash the files of an entry and of its reports; None where it is gone."""
     entry = find_entry(store, ref)
     if entry is None:
@@ -136,8 +166,8 @@ def _crate_entry(store: Store, ref: Ref, port: PortRecord) -> CrateEntry | None:
     return CrateEntry(
         ref=str(ref),
         path=path,
-        kind=port.kind,
-        digest=port.digest,
+        kind=kind,
+        digest=digest,
         files=tuple(_hash_there(store, ref.dataset, files)),
     )
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gateway.errors import FormatError, NotFoundError
-from gateway.records.recorder import refresh_description
-from gateway.records.rows import DatasetRecord
+from gateway.records.recorder import record_entry
 from gateway.run.events import Listener
 from gateway.run.execute import RunResult
 from gateway.run.plan import Plan, RunOptions
+from gateway.service.descriptions import describe_dataset
 from gateway.service.gateway import Gateway
 from gateway.service.runs import plan_tool, run_options, run_tool
 from gateway.service.sheet import merge_info, read_sheet
 from gateway.toolkit.call import Call, make_call
 from gateway.toolkit.registry import get_tool
 from gateway.volumes.box import Shape, Vector
-from gateway.volumes.dataset import DatasetInfo, list_datasets, read_dataset, write_dataset
+from gateway.volumes.dataset import DatasetInfo, list_datasets, read_dataset
 from gateway.volumes.formats.format import FileSource, OpenOptions
 from gateway.volumes.formats.metadata import check_voxel_um
 from gateway.volumes.formats.registry import open_source
@@ -224,6 +224,7 @@ def link(
         source = path
     about = described_dataset(gateway, ref.dataset, said)
     info = register(gateway.store, ref, str(source), said.opening)
+    record_entry(gateway.store, gateway.catalogue, ref)
     _keep_description(gateway, ref.dataset, about)
     return info
 
@@ -286,12 +287,8 @@ def described_dataset(gateway: Gateway, dataset: str, options: IngestOptions) ->
 
 def _keep_description(gateway: Gateway, dataset: str, info: DatasetInfo) -> None:
     """Write the description of a sample where it changed: store, catalogue and crate."""
-    if info == read_dataset(gateway.store, dataset):
-        return
-    write_dataset(gateway.store, dataset, info)
-    gateway.catalogue.put_dataset(DatasetRecord(name=dataset, info=info.model_dump(mode="json")))
-    with gateway.catalogue.locked(dataset):
-        refresh_description(gateway.store, dataset, info)
+    if info != read_dataset(gateway.store, dataset):
+        describe_dataset(gateway, dataset, info)
 
 
 def _is_tiles(path: Path, options: IngestOptions) -> bool:

@@ -76,28 +76,40 @@ class _Gathered:
 
     def add(self, gateway: Gateway, name: str, known: Iterable[RunRecord]) -> None:
         """Take in one dataset."""
-        info, crate = DatasetInfo(), None
+        info = DatasetInfo()
         try:
             info = read_dataset(gateway.store, name)
         except GatewayError as error:
             self.problems.append(str(error))
+        self.datasets.append(DatasetRecord(name=name, info=info.model_dump(mode="json")))
+        found = list_entries(gateway.store, name)
         try:
             crate = read_crate(gateway.store, name)
-        except CorruptionError as error:
+        except CorruptionError as error:  # what is damaged is mended by hand, never written over
             self.problems.append(str(error))
-            known = ()  # what is damaged is mended by hand, never written over
-        self.datasets.append(DatasetRecord(name=name, info=info.model_dump(mode="json")))
-        entries = [
-            self._describe(gateway, entry, crate) for entry in list_entries(gateway.store, name)
-        ]
+            self.entries += [self._describe(gateway, entry, None) for entry in found]
+            return
+        entries = [self._describe(gateway, entry, crate) for entry in found]
         self.entries += entries
         self.runs |= {run.id: run for run in (crate.runs if crate else ())}
         lost = _lost_runs(name, entries, known, crate)
-        if lost:
-            self.runs |= {run.id: run for run in lost}
+        refs = crate.refs if crate else {}
+        links = [entry for entry in found if entry.linked and str(entry.ref) not in refs]
+        if lost or links:
+            self._restore(gateway, name, lost, links)
+
+    def _restore(
+        self, gateway: Gateway, name: str, lost: list[RunRecord], links: list[Entry]
+    ) -> None:
+        """Add to the crate of a dataset what it lacks."""
+        try:
             with gateway.catalogue.locked(name):
-                add_to_crate(gateway.store, name, lost)
-            self.restored.append(name)
+                add_to_crate(gateway.store, name, lost, links)
+        except GatewayError as error:
+            self.problems.append(str(error))
+            return
+        self.runs |= {run.id: run for run in lost}
+        self.restored.append(name)
 
     def _describe(self, gateway: Gateway, entry: Entry, crate: Crate | None) -> EntryRecord:
         try:

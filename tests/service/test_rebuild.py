@@ -10,6 +10,8 @@ from gateway.service.gateway import open_gateway
 from gateway.service.rebuild import rebuild_catalogue
 from gateway.service.verification import verify
 from gateway.volumes.dataset import DatasetInfo
+from gateway.volumes.link import register
+from gateway.volumes.ref import parse_ref
 
 INFO = DatasetInfo(title="A mouse", species="Mus musculus", tags=("pilot",))
 
@@ -115,3 +117,11 @@ def test_a_dataset_may_be_described_before_anything_is_in_it(gateway) -> None:
     describe_dataset(gateway, "m9", INFO)
     assert verify(gateway, "m9").ok
     assert gateway.catalogue.dataset("m9").info["title"] == "A mouse"
+
+
+def test_a_link_that_was_never_written_down_is_now(described) -> None:
+    store = described.gateway.store
+    register(store, parse_ref("m3/linked"), f"{store.url}/m1/raw.ome.zarr")
+    assert verify(described.gateway, "m3").unrecorded == ("m3/linked.link.json",)
+    rebuild_catalogue(described.gateway)
+    assert verify(described.gateway, "m3").unrecorded == ()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from blake3 import blake3
 
 from gateway.algo.pyramid import reduce_mean, reduce_mode
@@ -14,6 +15,7 @@ from gateway.errors import NotFoundError
 from gateway.records.recorder import record_run
 from gateway.records.runs import PortRecord, RunRecord
 from gateway.service.gateway import Gateway
+from gateway.service.ingest import IngestOptions, ingest, link
 from gateway.service.verification import verify
 from gateway.volumes.box import Box
 from gateway.volumes.dataset import DatasetInfo, entry_key, write_dataset
@@ -183,3 +185,28 @@ def test_progress_ends_at_the_total(dataset: Gateway) -> None:
 def test_a_dataset_that_is_not_there_is_named(gateway: Gateway) -> None:
     with pytest.raises(NotFoundError, match="no dataset 'm9'"):
         verify(gateway, "m9")
+
+
+def test_a_link_to_voxels_elsewhere_is_covered_too(dataset: Gateway) -> None:
+    link(dataset, Path(dataset.store.url) / "m1" / "raw.ome.zarr", parse_ref("m2/linked"))
+    assert verify(dataset, "m2").ok
+    assert verify(dataset, "m2").unrecorded == ()
+    path = Path(dataset.store.url) / "m2" / "linked.link.json"
+    path.write_bytes(path.read_bytes().replace(b"uint16", b"uint18"))
+    assert [fault.file for fault in verify(dataset, "m2").faults] == ["m2/linked.link.json"]
+
+
+def test_a_tile_registered_in_place_is_covered_too(gateway: Gateway, tmp_path: Path) -> None:
+    folder = tmp_path / "tiles"
+    folder.mkdir()
+    voxels = np.random.default_rng(0).integers(0, 255, (2, 5, 20, 20)).astype(np.uint8)
+    for number in range(2):
+        tifffile.imwrite(folder / f"tile_r0_c{number}.tif", voxels[number])
+    options = IngestOptions(voxel_um=(1.0, 1.0, 1.0), overlap=0.1, in_place=True)
+    ingest(gateway, folder, parse_ref("m3/tiles"), options)
+    assert verify(gateway, "m3").faults == verify(gateway, "m3").unrecorded == ()
+    path = folder / "tile_r0_c1.tif"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert [fault.file for fault in verify(gateway, "m3").faults] == [str(path)]
