@@ -44,7 +44,7 @@ def register(store: Store, ref: Ref, url: str, options: OpenOptions | None = Non
         ref: The name to give it.
         url: Folder, `s3://` or `http(s)://` URL of an OME-Zarr image, Zarr array, N5 dataset or
             group, or Neuroglancer precomputed volume.
-        options: What the metadata do not say; `dataset` is a path below the URL.
+        options: What the metadata do not say; `dataset` and `series` are a path below the URL.
 
     Raises:
         ExistsError: The name is taken.
@@ -55,7 +55,8 @@ def register(store: Store, ref: Ref, url: str, options: OpenOptions | None = Non
     if taken is not None:
         raise ExistsError(f"{ref} already exists ({taken.key}); choose another name")
     options = options or OpenOptions()
-    target = open_store(_plain_url(url, options.dataset))
+    series = None if options.series is None else str(options.series)
+    target = open_store(_plain_url(url, options.dataset or series))
     found = survey(target, options)
     link = Link(
         kind=found.info.kind,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,6 +24,7 @@ from gateway.volumes.objects import (
 
 _OPTIONS = ("endpoint", "region", "anonymous")
 _DELETE_AT_ONCE = 500
+_COPIES_AT_ONCE = 16
 
 
 class S3Store:
@@ -159,12 +161,14 @@ class S3Store:
                 f"{final_key} already exists in the store {self.url}: what exists is immutable; "
                 "choose another name"
             )
-        for key, target in zip(keys[:-1], targets[:-1], strict=True):
-            with guard(target, self._url):
-                obstore.copy(self._client, key, target)
-        content = self.get(keys[-1])
+        content = [key for key in keys if _visibility(staged_key, key) == 0]
+        with ThreadPoolExecutor(_COPIES_AT_ONCE) as pool:
+            list(pool.map(self._copy, content, targets))
+        for key, target in zip(keys[len(content) : -1], targets[len(content) : -1], strict=True):
+            self._copy(key, target)
+        last = self.get(keys[-1])
         with guard(final_key, self._url):
-            obstore.put(self._client, targets[-1], content, mode="create")
+            obstore.put(self._client, targets[-1], last, mode="create")
         self.delete(staged_key)
 
     def kvstore(self, key: str) -> dict[str, Any]:
@@ -198,6 +202,10 @@ class S3Store:
                 for item in batch:
                     if item["path"] != prefix:
                         yield item["path"]
+
+    def _copy(self, key: str, target: str) -> None:
+        with guard(target, self._url):
+            obstore.copy(self._client, key, target)
 
     def _require_writable(self, key: str) -> None:
         if not self.writable:

@@ -1,17 +1,11 @@
-"""Real servers on loopback for the stores that need one, and volumes as a run writes them."""
+"""A web server on loopback, and volumes as a run writes them."""
 
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count, cycle, product
+from itertools import cycle, product
 from pathlib import Path
 from random import Random
-from socket import create_server
 from threading import Thread
 from typing import Any
 
@@ -25,41 +19,6 @@ from gateway.volumes.model import VolumeInfo
 from gateway.volumes.store import Store
 from gateway.volumes.volume import Volume, open_volume
 from gateway.volumes.writer import create_volume, open_writer
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """Start an S3 server process and stop it at the end."""
-    with create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    endpoint = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(endpoint, server)
-        yield endpoint
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-@pytest.fixture(scope="session")
-def _bucket_numbers() -> Iterator[int]:
-    return count()
-
-
-@pytest.fixture
-def s3_url(
-    s3_endpoint: str, _bucket_numbers: Iterator[int], monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """Make a bucket and return the URL of an empty store in it."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    bucket = f"bucket-{next(_bucket_numbers)}"
-    request = urllib.request.Request(f"{s3_endpoint}/{bucket}", method="PUT")  # noqa: S310
-    with urllib.request.urlopen(request, timeout=30):  # noqa: S310
-        pass
-    return f"s3://{bucket}/lab/store?endpoint={s3_endpoint}"
 
 
 class FolderServer:
@@ -122,19 +81,6 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(stop - start))
         self.end_headers()
         self.wfile.write(content[start:stop])
-
-
-def _wait_for(endpoint: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{endpoint}/moto-api/", timeout=5):  # noqa: S310
-                return
-        except urllib.error.HTTPError:
-            return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the S3 test server did not start")
 
 
 @pytest.fixture
