@@ -1,0 +1,51 @@
+"""Which blobs are nuclei: thresholds that follow from noise, texture and the blobs themselves."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOISE = 6.0
+"""Standard deviations of the response above which noise yields no maximum in a whole brain."""
+WEBER = 0.1
+"""Response over the light around it: below this, a ripple of the tissue."""
+TEXTURE = 8.0
+"""Response over its own spread in the whole volume, where nuclei are sparse."""
+TEXTURE_LIMIT = 0.25
+"""... but no more than this part of a bright nucleus, where nuclei fill the volume."""
+FLOOR = 0.12
+"""Response over that of the typical nucleus: below it, out-of-focus light and debris."""
+ROUND = 0.25
+"""Second largest curvature over the largest: below it, the face of a slab or a seam."""
+
+
+def choose_nuclei(
+    blobs: dict[str, NDArray[Any]], *, black: float, spread: float, sensitivity: float = 1.0
+) -> NDArray[np.bool_]:
+    """Tell nuclei from ripples, whatever the offset and gain of the camera.
+
+    Args:
+        blobs: Columns of `find_blobs`.
+        black: The lowest surround in the volume.
+        spread: Standard deviation of the response in the whole volume, by its median.
+        sensitivity: Divides the thresholds.
+
+    Returns:
+        True for the nuclei.
+    """
+    response = blobs["response"]
+    limit = np.maximum(NOISE * blobs["noise"], WEBER * (blobs["surround"] - black))
+    chosen = (response * sensitivity >= limit) & (blobs["roundness"] >= ROUND)
+    bright = typical(response[chosen], 2)
+    chosen &= response * sensitivity >= min(TEXTURE * spread, TEXTURE_LIMIT * bright)
+    chosen &= response * sensitivity >= FLOOR * typical(response[chosen], 1)
+    return np.asarray(chosen, np.bool_)
+
+
+def typical(response: NDArray[np.float64], power: int) -> float:
+    """Return the median weighted by a power of the value itself; 0 for none."""
+    if response.size == 0:
+        return 0.0
+    ordered = np.sort(response)
+    total = np.cumsum(ordered**power)
+    return float(ordered[np.searchsorted(total, total[-1] / 2)])
