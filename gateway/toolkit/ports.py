@@ -59,6 +59,10 @@ class Block:
         um: NDArray[np.float64] = index * np.asarray(self.voxel_um) + np.asarray(self.origin_um)
         return um
 
+    def with_core(self, data: NDArray[Any]) -> "Block":
+        """Return the result for `core` alone: voxels of its shape, no halo."""
+        return replace(self, data=data, box=self.core)
+
     def with_data(self, data: NDArray[Any]) -> "Block":
         """Return the same place holding other voxels of the same shape."""
         return replace(self, data=data)
