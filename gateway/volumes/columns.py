@@ -50,9 +50,11 @@ def canonical_order(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.intp]:
     keys = [canonical_values(columns[name]) for name in canonical_names(columns)]
     if not keys:
         return np.empty(0, np.intp)
-    order = np.lexsort(tuple(reversed(keys[: len(POSITION)])))
-    if len(keys) > len(POSITION) and _has_ties(keys[: len(POSITION)], order):
-        order = np.lexsort(tuple(reversed(keys)))
+    order = np.lexsort(keys[: len(POSITION)][::-1])
+    tied = _tied(keys[: len(POSITION)], order)
+    if len(keys) > len(POSITION) and tied.any():
+        rows = order[tied]
+        order[tied] = rows[np.lexsort([key[rows] for key in keys[::-1]])]
     return order
 
 
@@ -93,12 +95,16 @@ def _check_column(name: str, column: NDArray[Any], rows: int) -> None:
         )
 
 
-def _has_ties(keys: list[NDArray[Any]], order: NDArray[np.intp]) -> bool:
-    same = np.ones(max(0, len(order) - 1), bool)
+def _tied(keys: list[NDArray[Any]], order: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Tell which rows, in sorted order, have the same keys as one beside them."""
+    same = np.ones(max(0, len(order) - 1), np.bool_)
     for key in keys:
         ordered = key[order]
         equal = ordered[1:] == ordered[:-1]
         if key.dtype.kind == "f":
             equal |= np.isnan(ordered[1:]) & np.isnan(ordered[:-1])
         same &= equal
-    return bool(same.any())
+    tied = np.zeros(len(order), np.bool_)
+    tied[1:] |= same
+    tied[:-1] |= same
+    return tied
