@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.algo.phase_correlation import (
-    DISTINCT,
     SCALES,
-    Peak,
     find_peaks,
     flatten_content,
     keep_band,
@@ -16,8 +14,9 @@ from gateway.algo.phase_correlation import (
 from gateway.algo.shift_refinement import refine_shift
 from gateway.algo.tile_overlap import Index
 
-CANDIDATES = 4
+CANDIDATES = 6
 """Displacements kept per pair: the best, and rivals that the whole grid may prove right."""
+_REFINED = 1  # the scale whose noise and texture suit the fit
 _UNREFINED = 0.5  # voxels: deviation of a peak the fit could not refine
 
 
@@ -54,14 +53,11 @@ def measure_shift(
         window: How far to search either way.
     """
     content = (flatten_content(first), flatten_content(second))
-    found: list[Peak] = []
-    for scale in SCALES:
-        bands = [keep_band(c, scale) for c in content]
-        found += find_peaks(bands[0], bands[1], centre, window)
-    best = _distinct(found)[:CANDIDATES]
+    bands = [[keep_band(c, scale) for scale in SCALES] for c in content]
+    best = find_peaks(bands[0], bands[1], centre, window)[:CANDIDATES]
     candidates = []
     for peak in best:
-        fit = refine_shift(bands[0], bands[1], peak.shift)
+        fit = refine_shift(bands[0][_REFINED], bands[1][_REFINED], peak.shift)
         z, y, x = fit.shift if fit else map(float, peak.shift)
         candidates.append(
             Candidate(
@@ -73,13 +69,3 @@ def measure_shift(
             )
         )
     return candidates
-
-
-def _distinct(peaks: list[Peak]) -> list[Peak]:
-    """Sort by confidence, then score, and drop what lies beside a better peak."""
-    kept: list[Peak] = []
-    for peak in sorted(peaks, key=lambda p: (-p.confidence, -p.score, p.shift)):
-        steps = (np.abs(np.subtract(peak.shift, k.shift)).max() for k in kept)
-        if all(step >= DISTINCT for step in steps):
-            kept.append(peak)
-    return kept

@@ -1,5 +1,6 @@
 """How far one overlap strip lies from another: windowed correlation and its odds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +11,13 @@ from gateway.algo.tile_overlap import Index
 
 Strip = NDArray[np.float32]
 
-THINNEST = 3
-"""Voxels two strips must share along each axis before their correlation is believed."""
 SMALLEST_OVERLAP = 256
-"""Voxels two strips must share."""
+"""Voxels two strips must share before their correlation is believed."""
 PEAKS = 6
 """Peaks kept of each surface."""
 DISTINCT = 2
 """Voxels along some axis from which on two peaks are rivals and not one peak."""
-_MEDIAN_OF_SQUARE = 0.4549  # of a standard normal deviate
+_MEDIAN = 0.6745  # of the size of a standard normal deviate
 _CHANCE = 2.0  # what the best of few wrong places scores where the window is too small to tell
 
 
@@ -32,8 +31,8 @@ class Scale:
     """Box whose mean counts as shading, not as content."""
 
 
-SCALES = (Scale(fine=0.0, shade=3), Scale(fine=0.6, shade=5))
-"""Tried in turn: the sharpest tells displacements apart best, unless the optics blur it away."""
+SCALES = (Scale(fine=0.0, shade=3), Scale(fine=0.6, shade=5), Scale(fine=1.2, shade=9))
+"""The sharpest tells displacements apart best, unless the optics blur it away: then all count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,38 +119,70 @@ def correlate_window(
     return ncc.astype(np.float32), phase.astype(np.float32), count.astype(np.float32)
 
 
-def find_peaks(first: Strip, second: Strip, centre: Index, window: Index) -> list[Peak]:
-    """Return the displacements under which two strips of one scale agree, best first.
+def find_peaks(
+    first: Sequence[Strip], second: Sequence[Strip], centre: Index, window: Index
+) -> list[Peak]:
+    """Return the displacements under which two strips agree, most believable first.
 
     Candidates are the highest places of the phase correlation and of the NCC's score; all are
-    judged by the NCC on the true overlap, in standard deviations of the NCC across the window.
+    judged by the NCC on the true overlap, in standard deviations of the NCC across the window:
+    once at the sharpest scale, once by the sum over all scales. A peak keeps the better judgement.
 
     Args:
-        first: Filtered strip, zyx.
-        second: Filtered strip, zyx.
+        first: Strip at each scale, finest first, zyx.
+        second: The same of the other tile.
         centre: Displacement of the strips in the middle of the window.
         window: Displacements either way.
     """
-    if min(first.shape) < THINNEST or min(second.shape) < THINNEST:
-        return []
-    ncc, phase, count = correlate_window(first, second, centre, window)
-    score = _chance_score(ncc, count)
-    believable = np.where(ncc > 0, phase, -np.inf).astype(np.float32)
-    places = {*_highest(score, PEAKS), *_highest(believable, PEAKS)}
+    maps = [
+        correlate_window(one, other, centre, window)
+        for one, other in zip(first, second, strict=True)
+    ]
+    scores = [_chance_score(ncc, count) for ncc, _, count in maps]
+    together = np.sum(scores, axis=0)
+    corner = np.subtract(centre, window)
+    peaks: list[Peak] = []
+    for surface in (scores[0], together / _deviation(together)):
+        places = {*_highest(surface, PEAKS)}
+        for ncc, phase, _ in maps[:2]:
+            places |= {*_highest(np.where(ncc > 0, phase, -np.inf).astype(np.float32), PEAKS)}
+        peaks += _judge(surface.astype(np.float32), maps[0][0], places, corner)
+    return _distinct(peaks)
+
+
+def _judge(
+    score: NDArray[np.float32],
+    ncc: NDArray[np.float32],
+    places: set[Index],
+    corner: NDArray[np.int64],
+) -> list[Peak]:
     kept: list[Index] = []
     for place in sorted(places, key=lambda p: (-score[p], p)):
         if score[place] > 0 and all(_apart(place, k) >= DISTINCT for k in kept):
             kept.append(place)
-    corner = np.subtract(centre, window)
     peaks = []
     for place in kept[:PEAKS]:
         rival = max((float(score[p]) for p in kept if p != place), default=0.0)
         z, y, x = (int(v) for v in np.add(place, corner))
         own = float(score[place])
-        confidence = max(0.0, 1 - (rival + _CHANCE) / own)
-        ncc_here = float(ncc[place])
-        peaks.append(Peak(shift=(z, y, x), correlation=ncc_here, score=own, confidence=confidence))
+        peaks.append(
+            Peak(
+                shift=(z, y, x),
+                correlation=float(ncc[place]),
+                score=own,
+                confidence=max(0.0, 1 - (rival + _CHANCE) / own),
+            )
+        )
     return peaks
+
+
+def _distinct(peaks: list[Peak]) -> list[Peak]:
+    """Sort by confidence, then score, and drop what lies beside a better peak."""
+    kept: list[Peak] = []
+    for peak in sorted(peaks, key=lambda p: (-p.confidence, -p.score, p.shift)):
+        if all(_apart(peak.shift, k.shift) >= DISTINCT for k in kept):
+            kept.append(peak)
+    return kept
 
 
 def _apart(one: Index, other: Index) -> int:
@@ -164,13 +195,15 @@ def _chance_score(ncc: NDArray[np.float32], count: NDArray[np.float32]) -> NDArr
     Neighbouring voxels are not independent; the window itself shows by how much, since almost
     all of its displacements are wrong.
     """
-    square = ncc**2 * count
-    judged = square[ncc != 0]
-    if judged.size == 0:
-        return np.zeros_like(ncc)
-    variance = float(np.median(judged)) / _MEDIAN_OF_SQUARE
+    scaled = ncc * np.sqrt(count)
     signed = np.sign(ncc) * np.sqrt(-np.log1p(-np.minimum(ncc**2, np.float32(0.9999))))
-    return np.asarray(signed * np.sqrt(count / np.float32(max(variance, 1e-12))), np.float32)
+    return np.asarray(signed * np.sqrt(count) / _deviation(scaled), np.float32)
+
+
+def _deviation(surface: NDArray[np.float32]) -> np.float32:
+    """Return the standard deviation of the wrong places of a surface."""
+    judged = np.abs(surface[surface != 0])
+    return np.float32(max(float(np.median(judged)) / _MEDIAN, 1e-9) if judged.size else 1.0)
 
 
 def _highest(surface: NDArray[np.float32], most: int) -> list[Index]:
@@ -228,6 +261,5 @@ def _enough(
         np.minimum(na, lag + nb) - np.maximum(0, lag)
         for na, nb, lag in zip(first, second, lags, strict=True)
     ]
-    wide = [e >= min(THINNEST, na, nb) for e, na, nb in zip(extents, first, second, strict=True)]
     shared = np.einsum("i,j,k->ijk", *(np.maximum(e, 0).astype(float) for e in extents))
-    return np.asarray(np.einsum("i,j,k->ijk", *wide) & (shared >= SMALLEST_OVERLAP))
+    return np.asarray(shared >= SMALLEST_OVERLAP)

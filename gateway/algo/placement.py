@@ -16,6 +16,7 @@ WEAKEST_SCORE = 4.0
 """Deviations from chance below which not even agreement with the grid saves a candidate."""
 _NOMINAL = 1e-5  # weight of the stage where nothing was measured
 _ANCHOR = 1e-10  # fixes the common offset: mean stage error zero
+_LEAST_TRUST = 0.05  # of a pair that only others made believable
 _ROUNDS = 60
 _COOLING = 1.4
 _LOOKS = 4
@@ -88,6 +89,7 @@ def place_tiles(
     chosen = _reject(nominal, pairs, chosen)
     for _ in range(_LOOKS):
         again = _second_look(nominal, pairs, chosen, usable)
+        again = _join_groups(nominal, pairs, again, usable)
         if (again == chosen).all():
             break
         chosen = _reject(nominal, pairs, again)
@@ -164,7 +166,7 @@ def _reject(
     """Drop the chosen pairs that the rest of the grid refutes."""
     used = chosen >= 0
     belief = pairs.confidence[np.arange(len(chosen)), np.maximum(chosen, 0)]
-    trust = np.maximum(belief, _NOMINAL)
+    trust = np.maximum(belief, _LEAST_TRUST)
     errors = _solve(nominal, pairs, chosen, trust)
     far = np.abs(_disagreement(nominal, pairs, chosen, errors)).max(axis=1)
     softness = max(1.0, 2 * float(far[used].max(initial=0.0)) ** 2 / TOLERANCE**2)
@@ -195,6 +197,51 @@ def _second_look(
     nearest = far.argmin(axis=1)
     fits = far[np.arange(len(far)), nearest] <= TOLERANCE
     return np.where((chosen < 0) & fits, nearest, chosen)
+
+
+def _join_groups(
+    nominal: NDArray[np.float64],
+    pairs: PairTable,
+    chosen: NDArray[np.int64],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Link groups of tiles by pairs that are unsure one by one but agree on where to go.
+
+    Two or more pairs between the same two groups each propose offsets; wrong proposals seldom
+    agree to a voxel. The strongest agreement is taken.
+    """
+    placed = nominal + _solve(nominal, pairs, chosen, np.ones(len(chosen)))
+    group = _groups(len(nominal), pairs.tiles, chosen >= 0)
+    ends = group[pairs.tiles]
+    offset = pairs.shift - (placed[pairs.tiles[:, 1]] - placed[pairs.tiles[:, 0]])[:, None]
+    offset = np.where((ends[:, 0] > ends[:, 1])[:, None, None], -offset, offset)
+    open_pairs = np.flatnonzero((chosen < 0) & (ends[:, 0] != ends[:, 1]) & usable.any(axis=1))
+    between: dict[tuple[int, int], list[int]] = {}
+    for row in open_pairs.tolist():
+        low, high = sorted(ends[row].tolist())
+        between.setdefault((low, high), []).append(row)
+    joined = chosen.copy()
+    for rows in between.values():
+        for row, candidate in _agreement(offset[rows], pairs.score[rows], usable[rows]):
+            joined[rows[row]] = candidate
+    return joined
+
+
+def _agreement(
+    offset: NDArray[np.float64], score: NDArray[np.float64], usable: NDArray[np.bool_]
+) -> list[tuple[int, int]]:
+    """Return row and candidate of the pairs in the strongest agreement; none if all differ."""
+    best: list[tuple[int, int]] = []
+    strongest = 0.0
+    for row, candidate in zip(*np.nonzero(usable), strict=True):
+        far = np.abs(offset - offset[row, candidate]).max(axis=2)
+        power = np.where(usable & (far <= TOLERANCE), score**2, 0.0)
+        rows = np.flatnonzero(power.max(axis=1) > 0)
+        strength = float(power.max(axis=1).sum())
+        if len(rows) > 1 and strength > strongest:
+            strongest = strength
+            best = [(int(r), int(power[r].argmax())) for r in rows]
+    return best
 
 
 def _groups(tiles: int, ends: NDArray[np.int64], used: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -14,7 +14,10 @@ SETTLED = 2e-3
 FARTHEST = 1.5
 """Voxels from the whole-voxel peak beyond which the fit has lost it."""
 TRIM = 2
-"""Voxels at the faces of the overlap that spline and gradient need."""
+"""Voxels at the faces of the overlap that spline and gradient need; 1 where it is thin."""
+_THIN = 9
+_FLAT = 3  # an axis with fewer voxels is not refined
+_UNKNOWN = 0.3  # deviation along such an axis
 LARGEST = 2_000_000
 """Voxels fitted at most; a larger overlap is cut to its middle."""
 _RELATED = 8.0  # voxels that carry one independent value after the filters
@@ -50,15 +53,16 @@ def refine_shift(first: Strip, second: Strip, shift: Index) -> Fit | None:
     cut = _overlap(first, second, shift)
     if cut is None:
         return None
-    one, other = (ndimage.spline_filter(c, 3, output=np.float32, mode="nearest") for c in cut)
-    core = tuple(slice(TRIM, -TRIM) if n > 2 * TRIM + 1 else slice(None) for n in one.shape)
-    fraction = np.zeros(3)
-    for _ in range(ROUNDS):
-        step = _step(_shifted(one, fraction / 2), _shifted(other, -fraction / 2), core)
+    one, other = (_spline(c) for c in cut)
+    free = [axis for axis, n in enumerate(one.shape) if n >= _FLAT]
+    core = tuple(_inner(n) for n in one.shape)
+    fraction, deviation = np.zeros(3), np.full(3, _UNKNOWN)
+    for _ in range(ROUNDS if free else 0):
+        step = _step(_shifted(one, fraction / 2), _shifted(other, -fraction / 2), core, free)
         if step is None:
             return None
-        moved, deviation = step
-        fraction += moved / max(1.0, float(np.abs(moved).max()))
+        moved, deviation[free] = step
+        fraction[free] += moved / max(1.0, float(np.abs(moved).max()))
         if np.abs(fraction).max() > FARTHEST:
             return None
         if np.abs(moved).max() < SETTLED:
@@ -71,7 +75,7 @@ def refine_shift(first: Strip, second: Strip, shift: Index) -> Fit | None:
 def _overlap(first: Strip, second: Strip, shift: Index) -> tuple[Strip, Strip] | None:
     start = np.maximum(0, shift)
     stop = np.minimum(first.shape, np.add(shift, second.shape))
-    if (stop - start < 2 * TRIM + 1).any():
+    if (stop - start < 1).any():
         return None
     while np.prod(stop - start) > LARGEST:
         longest = int((stop - start).argmax())
@@ -84,10 +88,29 @@ def _overlap(first: Strip, second: Strip, shift: Index) -> tuple[Strip, Strip] |
     return one, other
 
 
+def _spline(strip: Strip) -> Strip:
+    coefficients = strip
+    for axis, count in enumerate(strip.shape):
+        if count >= _FLAT:
+            coefficients = ndimage.spline_filter1d(
+                coefficients, 3, axis, output=np.float32, mode="nearest"
+            )
+    return coefficients
+
+
+def _inner(count: int) -> slice:
+    if count < _FLAT:
+        return slice(None)
+    trim = TRIM if count >= _THIN else 1
+    return slice(trim, count - trim)
+
+
 def _shifted(spline: Strip, by: NDArray[np.float64]) -> Strip:
     """Evaluate cubic spline coefficients at every voxel plus `by`, |by| < 1, axis by axis."""
     moved = spline
     for axis, distance in enumerate(by.tolist()):
+        if moved.shape[axis] < _FLAT:
+            continue
         # weights of the voxels -2 … 2 for a point at `distance`; one of the ends is zero
         weights = _bspline(np.arange(-2, 3) - distance)
         moved = ndimage.correlate1d(moved, weights, axis, mode="nearest")
@@ -101,14 +124,14 @@ def _bspline(at: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _step(
-    one: Strip, other: Strip, core: tuple[slice, ...]
+    one: Strip, other: Strip, core: tuple[slice, ...], free: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     values, slopes = [], []
     for strip in (one, other):
         inner = strip[core].ravel()
         values.append(inner - inner.mean())
         gradient = []
-        for axis in range(3):
+        for axis in free:
             slope = ndimage.correlate1d(strip, (-0.5, 0.0, 0.5), axis, mode="nearest")
             gradient.append(slope[core].ravel())
         slopes.append(np.stack(gradient))
