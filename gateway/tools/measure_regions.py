@@ -12,6 +12,7 @@ from gateway.errors import CallError, FormatError
 from gateway.toolkit.define import tool
 from gateway.toolkit.passes import Arrays, Blocks, Pass, Passes, Work
 from gateway.toolkit.ports import Image, Labels, Points
+from gateway.toolkit.spec import Example
 from gateway.volumes.source import Source
 
 _SAME_UM = 1e-4
@@ -36,6 +37,22 @@ class Measured(NamedTuple):
     image="brain-gateway/core",
     edam=("operation_3443",),
     doi=("10.1111/1467-9884.00122",),
+    examples=(
+        Example(
+            inputs={"labels": "two_blobs_labels", "image": "two_channels"},
+            params={"channels": ("nuclei",)},
+            expect={
+                "regions": "blake3:799729d45b1c6e4b84a98ee01c2356d5546a2723fc85bae152a8aa791219edef"
+            },
+        ),
+        Example(
+            inputs={"labels": "two_blobs_labels"},
+            params={},
+            expect={
+                "regions": "blake3:71a9ab65b32acef8c8c6227faeb7f5d8500b01cb53e1841cbd55afadb7c76b6a"
+            },
+        ),
+    ),
 )
 def measure_regions(
     labels: Labels,
