@@ -163,7 +163,7 @@ def _document(crate: ROCrate, before: Crate | None) -> dict[str, Any]:
         document["@context"] = context + new
     document["@graph"] = sorted(document["@graph"], key=lambda entity: str(entity["@id"]))
     for entity in document["@graph"]:
-        if "hasPart" in entity:
+        if isinstance(entity.get("hasPart"), list):
             entity["hasPart"] = sorted(entity["hasPart"], key=lambda part: str(part["@id"]))
     return document
 

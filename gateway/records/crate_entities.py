@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -24,7 +25,11 @@ _FORMATS = {
     ".json": "application/json",
     ".html": "text/html",
     ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".csv": "text/csv",
+    ".txt": "text/plain",
 }
+_BYTES = "application/octet-stream"
 _SPDX = "https://spdx.org/licenses/"
 _DONE = "http://schema.org/CompletedActionStatus"
 
@@ -52,8 +57,8 @@ def root_properties(dataset: str, info: DatasetInfo, runs: Iterable[RunRecord]) 
         "license": _license(info.licence),
         "conformsTo": _id(PROFILE),
         "keywords": list(info.tags),
-        "author": [_id(_person_id(name, None)) for name in info.people],
-        "mentions": [_id(_action_id(run.id)) for run in sorted(runs, key=_when)],
+        "author": _one_or_all([_id(_person_id(name, None)) for name in info.people]),
+        "mentions": _one_or_all([_id(_action_id(run.id)) for run in sorted(runs, key=_when)]),
     }
     if ended:
         properties["datePublished"] = _time(max(ended))
@@ -71,7 +76,13 @@ def dataset_entities(info: DatasetInfo) -> list[Entity]:
     people = [
         {"@id": _person_id(name, None), "@type": "Person", "name": name} for name in info.people
     ]
-    return [profile, *people]
+    licence = _license(info.licence)
+    named = (
+        []
+        if isinstance(licence, str)
+        else [licence | {"@type": "CreativeWork", "name": info.licence}]
+    )
+    return [profile, *people, *named]
 
 
 def entry_entities(entry: CrateEntry) -> list[Entity]:
@@ -97,17 +108,14 @@ def _is_inside(path: str, folder: str) -> bool:
 
 def file_entity(file: FileRecord) -> Entity:
     """Return the data entity of a file with its size and checksum."""
-    entity: Entity = {
+    return {
         "@id": path_id(file.path),
         "@type": "File",
         "name": file.path.rsplit("/", 1)[-1],
         "contentSize": str(file.size),
         "sha256": file.sha256,
+        "encodingFormat": _FORMATS.get(PurePosixPath(file.path).suffix, _BYTES),
     }
-    for suffix, media_type in _FORMATS.items():
-        if file.path.endswith(suffix):
-            entity["encodingFormat"] = media_type
-    return entity
 
 
 def file_record(entity: Mapping[str, Any]) -> FileRecord | None:
@@ -144,10 +152,12 @@ def run_entities(run: RunRecord, paths: Mapping[str, str]) -> list[Entity]:
         f"{run.workers} worker(s)",
         "instrument": _id(software[0]["@id"]),
         "startTime": _time(run.started),
-        "object": [_id(_port_id(port, paths)) for port in run.inputs]
-        + [_id(entity["@id"]) for entity in (*sources, *settings)],
-        "result": [_id(_port_id(port, paths)) for port in run.outputs],
-        "actionStatus": _id(_DONE),
+        "object": _one_or_all(
+            [_id(_port_id(port, paths)) for port in run.inputs]
+            + [_id(entity["@id"]) for entity in (*sources, *settings)]
+        ),
+        "result": _one_or_all([_id(_port_id(port, paths)) for port in run.outputs]),
+        "actionStatus": _DONE,
         # What replay and rebuild read; everything around it says the same to other readers.
         "record": _json(replace(run, sources=()).to_json()),
     }
@@ -171,7 +181,8 @@ def run_from_action(action: Mapping[str, Any], entities: Mapping[str, Entity]) -
     """
     run = RunRecord.from_json(json.loads(action["record"]))
     prefix = f"{_action_id(run.id)}-source-"
-    named = [item["@id"] for item in action["object"] if item["@id"].startswith(prefix)]
+    items = action["object"] if isinstance(action["object"], list) else [action["object"]]
+    named = [item["@id"] for item in items if item["@id"].startswith(prefix)]
     sources = [
         SourceFile(
             path=entities[name]["name"],
@@ -192,6 +203,7 @@ def _setting_entities(run: RunRecord) -> list[Entity]:
             "value": value if isinstance(value, str | int | float) else _json(value),
         }
         for name, value in dict(run.call.get("params") or {}).items()
+        if value is not None
     ]
 
 
@@ -214,7 +226,7 @@ def _source_entity(run: RunRecord, number: int) -> Entity:
     source = run.sources[number]
     return {
         "@id": f"{_action_id(run.id)}-source-{number}",
-        "@type": "DigitalDocument",
+        "@type": "CreativeWork",
         "name": source.path,
         "contentSize": str(source.size),
         "digest": source.checksum,
@@ -271,6 +283,11 @@ def _when(run: RunRecord) -> tuple[datetime, str]:
 
 def _time(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _one_or_all(values: list[Entity]) -> list[Entity] | Entity:
+    """Return a single value bare, as RO-Crate wants it."""
+    return values[0] if len(values) == 1 else values
 
 
 def _id(identifier: str) -> Entity:

@@ -25,7 +25,7 @@ memory = "2GB"
 # Worker processes of a run; unset means one per core, as far as memory allows.
 # workers = 4
 
-# Who runs things here, as the record of every run shall say.
+# Who runs things here, as the record of every run shall say; unset means the account's name.
 # person_name = "Santiago Ramón y Cajal"
 # person_orcid = "0000-0002-1825-0097"
 """

@@ -1,5 +1,6 @@
 """Runs of tools: planned, executed, and written down however they end."""
 
+import getpass
 import json
 import platform
 import threading
@@ -106,7 +107,7 @@ def draft_record(gateway: Gateway, spec: ToolSpec, plan: Plan) -> RunRecord:
         call_digest=call.digest,
         status="running",
         started=datetime.now(UTC),
-        person=settings.person_name,
+        person=settings.person_name or _account(),
         orcid=settings.person_orcid,
         host=platform.node(),
         engine=plan.options.engine,
@@ -127,6 +128,14 @@ def draft_record(gateway: Gateway, spec: ToolSpec, plan: Plan) -> RunRecord:
             for port, ref in call.outputs.items()
         ),
     )
+
+
+def _account() -> str | None:
+    """Return the name of the account this process runs under, where it has one."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # in a container, an account may be a number only
+        return None
 
 
 @contextmanager
