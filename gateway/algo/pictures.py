@@ -108,7 +108,7 @@ def draw_overlay(
 
 
 def draw_labels(
-    image: NDArray[Any], labels: NDArray[Any], *, window: tuple[float, float], zoom: int = 4
+    image: NDArray[Any], labels: NDArray[Any], *, window: tuple[float, float], zoom: int = 5
 ) -> bytes:
     """Draw a plane in grey with the outline of each label in a colour of its own.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 460, 220, 44, 34
-_BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y = 172, 48, 56, 22
+_BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y = 200, 46, 22, 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,31 +74,31 @@ def draw_histogram(values: NDArray[Any], *, unit: str, bins: int = 32) -> str:
 
 
 def draw_graph(nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> str:
-    """Return a graph as SVG, causes to the left of what they made.
+    """Return a graph as SVG, causes above what they made, narrow enough for a phone.
 
     Args:
         nodes: The boxes.
         edges: Pairs of keys, cause first; the graph has no cycle.
     """
     ranks = _ranks([node.key for node in nodes], edges)
-    columns: dict[int, list[Node]] = {}
+    rows: dict[int, list[Node]] = {}
     for node in nodes:
-        columns.setdefault(ranks[node.key], []).append(node)
-    tallest = max((len(column) for column in columns.values()), default=0)
-    height = tallest * (_BOX_HEIGHT + _GAP_Y) + _GAP_Y
+        rows.setdefault(ranks[node.key], []).append(node)
+    widest = max((len(row) for row in rows.values()), default=0)
+    width = widest * (_BOX_WIDTH + _GAP_X) + _GAP_X
     places: dict[str, tuple[float, float]] = {}
-    for rank, column in columns.items():
-        free = (height - len(column) * (_BOX_HEIGHT + _GAP_Y) + _GAP_Y) / 2
-        for index, node in enumerate(column):
+    for rank, row in rows.items():
+        free = (width - len(row) * (_BOX_WIDTH + _GAP_X) + _GAP_X) / 2
+        for index, node in enumerate(row):
             places[node.key] = (
-                8.0 + rank * (_BOX_WIDTH + _GAP_X),
-                free + index * (_BOX_HEIGHT + _GAP_Y),
+                free + index * (_BOX_WIDTH + _GAP_X),
+                8.0 + rank * (_BOX_HEIGHT + _GAP_Y),
             )
-    width = 16 + (max(columns, default=0) + 1) * (_BOX_WIDTH + _GAP_X) - _GAP_X
-    lines = "".join(_edge(places[a], places[b]) for a, b in edges)
+    height = 16 + (max(rows, default=0) + 1) * (_BOX_HEIGHT + _GAP_Y) - _GAP_Y
+    lines = "".join(_edge(places[a], places[b], _rail(places, ranks, (a, b))) for a, b in edges)
     boxes = "".join(_box(node, places[node.key]) for node in nodes)
     return (
-        f'<svg viewBox="0 0 {width} {height:.0f}" width="{width}" height="{height:.0f}" '
+        f'<svg viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}" '
         'role="img" class="graph" aria-label="what was made from what"><defs>'
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         f'orient="auto"><path class="tip" d="M0 0 8 4 0 8z"/></marker></defs>{lines}{boxes}</svg>'
@@ -110,7 +110,7 @@ def _ticks(low: float, high: float, wanted: int = 4) -> list[float]:
     power = 10.0 ** np.floor(np.log10(raw))
     step = next(k * power for k in (1, 2, 5, 10) if k * power >= raw * 0.999)
     first = np.ceil(low / step) * step
-    return [float(t) for t in np.arange(first, high + step / 100, step)]
+    return [float(t) + 0.0 for t in np.arange(first, high + step / 100, step)]
 
 
 def _ranks(keys: Sequence[str], edges: Sequence[tuple[str, str]]) -> Mapping[str, int]:
@@ -122,14 +122,34 @@ def _ranks(keys: Sequence[str], edges: Sequence[tuple[str, str]]) -> Mapping[str
     return ranks
 
 
-def _edge(start: tuple[float, float], stop: tuple[float, float]) -> str:
-    x0, y0 = start[0] + _BOX_WIDTH, start[1] + _BOX_HEIGHT / 2
-    x1, y1 = stop[0] - 2, stop[1] + _BOX_HEIGHT / 2
-    bend = (x1 - x0) / 2
-    return (
-        f'<path class="edge" marker-end="url(#tip)" d="M{x0:.0f} {y0:.0f}'
-        f'C{x0 + bend:.0f} {y0:.0f} {x1 - bend:.0f} {y1:.0f} {x1:.0f} {y1:.0f}"/>'
-    )
+def _edge(start: tuple[float, float], stop: tuple[float, float], rail: float | None) -> str:
+    """Draw an arrow from box to box; along a rail where it passes other boxes."""
+    if rail is None:
+        x0, y0 = start[0] + _BOX_WIDTH / 2, start[1] + _BOX_HEIGHT
+        x1, y1 = stop[0] + _BOX_WIDTH / 2, stop[1] - 2
+        middle = (y0 + y1) / 2
+        way = f"M{x0:.0f} {y0:.0f}C{x0:.0f} {middle:.0f} {x1:.0f} {middle:.0f} {x1:.0f} {y1:.0f}"
+    else:
+        x0, y0 = start[0], start[1] + _BOX_HEIGHT / 2
+        x1, y1 = stop[0] - 2, stop[1] + _BOX_HEIGHT / 2
+        way = (
+            f"M{x0:.0f} {y0:.0f}Q{rail:.0f} {y0:.0f} {rail:.0f} {y0 + 20:.0f}"
+            f"V{y1 - 20:.0f}Q{rail:.0f} {y1:.0f} {x1:.0f} {y1:.0f}"
+        )
+    return f'<path class="edge" marker-end="url(#tip)" d="{way}"/>'
+
+
+def _rail(
+    places: Mapping[str, tuple[float, float]], ranks: Mapping[str, int], edge: tuple[str, str]
+) -> float | None:
+    """Return where an arrow runs past the boxes between its ends; None where there are none."""
+    cause, effect = edge
+    passed = [
+        places[key][0]
+        for key, rank in ranks.items()
+        if ranks[cause] <= rank <= ranks[effect] and key in places
+    ]
+    return min(passed) - 14 if ranks[effect] - ranks[cause] > 1 else None
 
 
 def _box(node: Node, place: tuple[float, float]) -> str:

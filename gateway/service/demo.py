@@ -189,6 +189,9 @@ class _Chain:
                 positions=sample.positions,
                 dataset=DatasetInfo(title=sample.title, licence=sample.licence),
             ),
+            run=self._options,
+            listeners=self._listeners,
+            cancel=self._cancel,
         )
         self._note("ingest", "tiles copied into the store with their checksums", result)
 
@@ -212,8 +215,11 @@ class _Chain:
         self._note(tool, what, result)
 
     def _note(self, name: str, what: str, result: RunResult) -> None:
-        wall = None if result.already_done else result.wall_s
-        self.steps.append(Step(name=name, what=what, wall_s=wall))
+        wall = result.wall_s
+        if result.already_done:
+            wall = self._gateway.catalogue.run(result.run_id).wall_s or wall
+        step = Step(name=name, what=what, wall_s=wall, earlier=result.already_done)
+        self.steps.append(step)
         for output in result.outputs.values():
             self.digests[str(output.ref)] = output.digest or ""
 

@@ -23,6 +23,7 @@ from gateway.service.report import Chart, Digest, Fact, Picture, Report, Step
 from gateway.service.samples import Sample
 from gateway.service.seams import Positions, choose_seam, view_seam
 from gateway.service.truth import Score, position_error, score_centres
+from gateway.volumes.box import Shape
 from gateway.volumes.dataset import EntryKind, entry_key
 from gateway.volumes.points import PointsTable, open_points
 from gateway.volumes.ref import Ref
@@ -31,6 +32,7 @@ from gateway.volumes.volume import Volume, open_volume
 
 _DATASET = "demo"
 _GOOD_POSITION_VOXELS, _GOOD_F1 = 0.5, 0.9
+_CLOSE_UP, _NEAR_PLANES = 200, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,7 @@ def _errors(things: _Things, sample: Sample) -> Errors:
 def _score(
     things: _Things, sample: Sample, true: Positions, centres_um: NDArray[np.float64]
 ) -> Score:
-    """Score the nuclei against the true ones that some tile shows, in the stitched frame."""
+    """Score the nuclei in the stitched frame; those centred outside all tiles may be missed."""
     voxel_um = np.asarray(sample.voxel_um)
     shown = np.zeros(len(centres_um), bool)
     for tile in things.grid.tiles:
@@ -165,7 +167,7 @@ def _score(
         axis=0,
     )
     return score_centres(
-        things.centres_um, centres_um[shown] + shift, reach_um=sample.diameter_um / 2
+        things.centres_um, centres_um + shift, reach_um=sample.diameter_um / 2, spare=~shown
     )
 
 
@@ -200,9 +202,8 @@ def _facts(things: _Things, errors: Errors, story: Story) -> list[Fact]:
     diameters = things.regions.get("diameter_um")
     if diameters is not None and len(diameters):
         facts.append(Fact(value=f"{np.median(diameters):.1f} µm", label="median diameter"))
-    seconds = sum(step.wall_s or 0 for step in story.steps)
-    if seconds:
-        facts.append(Fact(value=f"{seconds:.0f} s", label="for all steps"))
+    seconds = sum(step.wall_s for step in story.steps)
+    facts.append(Fact(value=f"{seconds:.0f} s", label="for all steps"))
     return facts
 
 
@@ -226,38 +227,59 @@ def _pictures(things: _Things, sample: Sample) -> list[Picture]:
             caption="Maximum projection along z: no seam should be seen.",
             png=draw_image(seen.top, window=window, scale_bar=bar),
         ),
-        *_side_picture(seen, at, radius),
-        *_mask_picture(things, window),
+        _mask_picture(things, window),
+        _side_picture(seen),
     ]
 
 
-def _side_picture(seen: Projections, at: NDArray[np.float64], radius: float) -> Iterable[Picture]:
+def _side_picture(seen: Projections) -> Picture:
     """Draw the view from the side, stretched so that a micrometre is as long as across."""
+    depth = seen.side.shape[0]
     stretch = seen.level.voxel_um[0] / seen.level.voxel_um[2]
-    rows = np.minimum(
-        (np.arange(round(seen.side.shape[0] * stretch)) / stretch).astype(int),
-        seen.side.shape[0] - 1,
-    )
+    rows = np.minimum((np.arange(round(depth * stretch)) / stretch).astype(int), depth - 1)
     side = seen.side[rows]
-    centres = np.stack([(at[:, 0] + 0.5) * stretch - 0.5, at[:, 2]], axis=1)
-    rings = Rings(centres=centres, radius=radius, values=at[:, 1])
-    yield Picture(
+    return Picture(
         title="From the side",
-        caption="Maximum projection along y, z downwards. The colour of a ring is its row.",
-        png=draw_image(side, window=choose_window(side), rings=rings),
+        caption="Maximum projection along y, z downwards.",
+        png=draw_image(side, window=choose_window(side)),
     )
 
 
-def _mask_picture(things: _Things, window: tuple[float, float]) -> Iterable[Picture]:
-    level = things.brain.info.levels[0]
-    middle = level.shape[0] // 2
-    rows, across = (slice(max(0, n // 2 - 160), n // 2 + 160) for n in level.shape[1:])
-    image = things.brain[0, 0, middle, rows, across]
-    labels = things.masks[0, 0, middle, rows, across]
-    yield Picture(
+def _mask_picture(things: _Things, window: tuple[float, float]) -> Picture:
+    """Draw the outlines where most nuclei are."""
+    info = things.brain.info
+    at = (things.centres_um - np.asarray(info.origin_um)) / np.asarray(info.voxel_um)
+    plane, corner = _densest(at, info.shape)
+    rows, across = (slice(start, start + _CLOSE_UP) for start in corner)
+    return Picture(
         title="Outlines in one plane",
-        caption=f"The middle of plane {middle}; each nucleus has its own colour.",
-        png=draw_labels(image, labels, window=window),
+        caption=f"A part of plane {plane}, enlarged; each nucleus has a colour of its own.",
+        png=draw_labels(
+            things.brain[0, 0, plane, rows, across],
+            things.masks[0, 0, plane, rows, across],
+            window=window,
+        ),
+    )
+
+
+def _densest(at: NDArray[np.float64], shape: Shape) -> tuple[int, tuple[int, int]]:
+    """Return the plane and the corner of the close-up that hold most centres."""
+    if not len(at):
+        return shape[0] // 2, (0, 0)
+    depth = shape[0]
+    planes = np.bincount(np.clip(np.rint(at[:, 0]).astype(int), 0, depth - 1), minlength=depth)
+    # near the top and the bottom, nuclei are cut
+    plane = depth // 4 + int(planes[depth // 4 : depth - depth // 4].argmax())
+    near = at[np.abs(at[:, 0] - plane) <= _NEAR_PLANES]
+    step = _CLOSE_UP // 2
+    edges = [np.arange(0, max(n, _CLOSE_UP) + step, step) for n in shape[1:]]
+    counts, *_ = np.histogram2d(near[:, 1], near[:, 2], edges)
+    full = counts[:-1, :-1] + counts[1:, :-1] + counts[:-1, 1:] + counts[1:, 1:]
+    row, column = np.unravel_index(int(full.argmax()), full.shape)
+    corner = (int(row) * step, int(column) * step)
+    return plane, (
+        min(corner[0], max(0, shape[1] - _CLOSE_UP)),
+        min(corner[1], max(0, shape[2] - _CLOSE_UP)),
     )
 
 
@@ -276,7 +298,12 @@ def _seams(things: _Things) -> Iterable[Picture]:
 def _charts(things: _Things) -> Iterable[Chart]:
     for title, unit, table, column in (
         ("Diameter", "equivalent diameter (µm)", things.regions, "diameter_um"),
-        ("Brightness", "mean intensity inside the outline", things.regions, _brightness(things)),
+        (
+            "Brightness",
+            "mean intensity inside the outline",
+            things.regions,
+            _first(things.regions, "mean_"),
+        ),
         ("Contrast", "contrast to the surroundings", things.nuclei, "contrast"),
         ("Depth", "z (µm)", things.nuclei, "z_um"),
     ):
@@ -300,6 +327,8 @@ def _graph(records: Sequence[RunRecord]) -> str:
             nodes[key] = Node(key, f"{len(record.sources)} files", f"{size:.1f} MB", "thing")
             edges.append((key, record.id))
         for port in record.inputs:
+            if port.kind == "file":
+                continue  # shown as the files that were read
             nodes.setdefault(port.ref, Node(port.ref, port.ref, port.kind, "thing"))
             edges.append((port.ref, record.id))
         took = f"{record.version}, {record.wall_s or 0:.1f} s"

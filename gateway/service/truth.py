@@ -43,23 +43,40 @@ def position_error(
     return float(np.sqrt((apart**2).sum(axis=1).mean()))
 
 
-def score_centres(found: NDArray[Any], true: NDArray[Any], *, reach_um: float) -> Score:
+def score_centres(
+    found: NDArray[Any],
+    true: NDArray[Any],
+    *,
+    reach_um: float,
+    spare: NDArray[np.bool_] | None = None,
+) -> Score:
     """Match found and true centres one to one, nearest pairs first.
 
     Args:
         found: Rows zyx in micrometres.
         true: Rows zyx in micrometres, in the same frame.
         reach_um: Farther apart, two are no pair.
+        spare: Which true ones may be found or missed alike, such as those cut by the border.
     """
+    spared = np.zeros(len(true), bool) if spare is None else spare
     apart: list[float] = []
+    surplus = 0
     if len(found) and len(true):
         pairs = cKDTree(found).sparse_distance_matrix(
             cKDTree(true), reach_um, output_type="ndarray"
         )
         free_found, free_true = np.ones(len(found), bool), np.ones(len(true), bool)
-        for pair in pairs[np.argsort(pairs["v"], kind="stable")]:
+        # a true centre that must be found comes before one that may
+        for pair in pairs[np.lexsort((pairs["v"], spared[pairs["j"]]))]:
             if free_found[pair["i"]] and free_true[pair["j"]]:
                 free_found[pair["i"]] = free_true[pair["j"]] = False
-                apart.append(float(pair["v"]))
-    rms = float(np.sqrt(np.mean(np.square(apart)))) if apart else 0.0
-    return Score(found=len(found), true=len(true), matched=len(apart), rms_um=rms)
+                if spared[pair["j"]]:
+                    surplus += 1
+                else:
+                    apart.append(float(pair["v"]))
+    return Score(
+        found=len(found) - surplus,
+        true=int(len(true) - spared.sum()),
+        matched=len(apart),
+        rms_um=float(np.sqrt(np.mean(np.square(apart)))) if apart else 0.0,
+    )

@@ -49,7 +49,7 @@ def words(tool_id):
             yield from (flag, f"{name}={'x.tif' if port.kind == 'file' else f'm/{flag[2:]}{name}'}")
 
 
-@pytest.mark.parametrize(("tool_id", "name", "value", "bound"), cases())
+@pytest.mark.parametrize(("tool_id", "name", "value", "bound"), list(cases()))
 def test_the_parameter_the_value_and_the_bound_are_named(shell, tool_id, name, value, bound):
     said = shell("run", tool_id, *words(tool_id), "--set", f"{name}={value}")
     assert said.code == 2, said.err

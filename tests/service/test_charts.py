@@ -22,7 +22,7 @@ def test_nothing_is_said_to_be_nothing():
     assert "nothing to draw" in draw_histogram(np.array([]), unit="x")
 
 
-def test_a_graph_has_causes_left_of_effects():
+def test_a_graph_has_causes_above_effects():
     nodes = [
         Node("tiles", "demo/tiles", "6 tiles", "thing"),
         Node("run", "stitch", "<3 s", "run"),
@@ -30,9 +30,9 @@ def test_a_graph_has_causes_left_of_effects():
     ]
     svg = draw_graph(nodes, [("tiles", "run"), ("run", "brain")])
     root = ET.fromstring(svg)  # noqa: S314 - drawn here
-    lefts = [float(group.find("rect").get("x")) for group in root.findall("g")]
-    assert lefts == sorted(lefts)
-    assert len(set(lefts)) == 3
+    tops = [float(group.find("rect").get("y")) for group in root.findall("g")]
+    assert tops == sorted(tops)
+    assert len(set(tops)) == 3
     assert len(root.findall("path")) == 2
     assert "&lt;3 s" in svg
 

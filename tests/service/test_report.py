@@ -21,7 +21,7 @@ def make_report(**changes):
         "charts": [Chart(title="Diameter", svg=draw_histogram(np.arange(9.0), unit="µm"))],
         "steps": [
             Step(name="stitch", what="6 tiles", wall_s=1.25),
-            Step(name="detect", what="", wall_s=None),
+            Step(name="detect", what="", wall_s=2.0, earlier=True),
         ],
         "digests": [Digest(ref="m/a", kind="image", what="1 x 2", digest="blake3:00")],
         "commands": ["gateway ls"],
@@ -65,7 +65,7 @@ def test_text_is_escaped_and_a_step_of_an_earlier_run_says_so(tmp_path):
     page = file.read_text(encoding="utf-8")
     assert "<script>" not in page
     assert "drawn &lt;here&gt;" in page
-    assert "already done" in page
+    assert "2.0 (earlier)" in page
 
 
 def test_an_empty_report_is_a_page_too(tmp_path):

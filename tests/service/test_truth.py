@@ -36,3 +36,11 @@ def test_nothing_found_where_nothing_is_is_perfect():
     none = np.empty((0, 3))
     assert score_centres(none, none, reach_um=1).f1 == 1
     assert score_centres(none, np.zeros((1, 3)), reach_um=1).f1 == 0
+
+
+def test_what_the_border_cuts_may_be_found_or_missed():
+    true = np.array([[0.0, 0, 0], [0, 0, 10], [0, 0, 20]])
+    spare = np.array([False, True, True])
+    score = score_centres(np.array([[0.0, 0, 0], [0, 0, 11]]), true, reach_um=3, spare=spare)
+    assert (score.matched, score.found, score.true) == (1, 1, 1)
+    assert score.f1 == 1
