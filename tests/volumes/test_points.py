@@ -1,5 +1,6 @@
 """Points tables: content comes back, boxes are exact and cheap, the digest is of the rows."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gateway.errors import FormatError, NotFoundError
+from gateway.errors import FormatError, NotFoundError, RefError, StoreError
 from gateway.volumes.digest import columns_digest
 from gateway.volumes.points import open_points, write_points
 from gateway.volumes.store import Store, open_store
@@ -178,3 +179,14 @@ def test_a_flipped_byte_among_the_rows_is_noticed_by_whoever_reads(store: Store)
     store.put(KEY, bytes(content))
     with pytest.raises(FormatError, match="cannot be read as a points table"):
         open_points(store, KEY).read()
+
+
+def test_a_store_that_fails_is_not_taken_for_a_broken_file(store: Store) -> None:
+    write_points(store, KEY, _cells(10))
+    table = open_points(store, KEY)
+    shutil.rmtree(store.url)
+    for read in (table.read, lambda: open_points(store, KEY)):
+        with pytest.raises(StoreError, match="has vanished"):
+            read()
+    with pytest.raises(RefError, match="would leave its folder"):
+        open_points(store, "../cells.points.parquet")
