@@ -16,7 +16,7 @@ from gateway.algo.tile_overlap import Index
 
 CANDIDATES = 6
 """Displacements kept per pair: the best, and rivals that the whole grid may prove right."""
-_REFINED = 1  # the scale whose noise and texture suit the fit
+_WORTH = 0.4  # of the best score: below it a peak is not refined
 _UNREFINED = 0.5  # voxels: deviation of a peak the fit could not refine
 
 
@@ -57,7 +57,8 @@ def measure_shift(
     best = find_peaks(bands[0], bands[1], centre, window)[:CANDIDATES]
     candidates = []
     for peak in best:
-        fit = refine_shift(bands[0][_REFINED], bands[1][_REFINED], peak.shift)
+        worth = peak.score >= _WORTH * best[0].score
+        fit = refine_shift(content[0], content[1], peak.shift, SCALES[1]) if worth else None
         z, y, x = fit.shift if fit else map(float, peak.shift)
         candidates.append(
             Candidate(

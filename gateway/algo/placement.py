@@ -86,13 +86,9 @@ def place_tiles(
         )
     usable = np.isfinite(pairs.shift[:, :, 0]) & (pairs.score >= WEAKEST_SCORE)
     chosen = np.where(usable[:, 0] & (pairs.confidence[:, 0] >= min_confidence), 0, -1)
-    chosen = _reject(nominal, pairs, chosen)
-    for _ in range(_LOOKS):
-        again = _second_look(nominal, pairs, chosen, usable)
-        again = _join_groups(nominal, pairs, again, usable)
-        if (again == chosen).all():
-            break
-        chosen = _reject(nominal, pairs, again)
+    chosen = _settle(nominal, pairs, _reject(nominal, pairs, chosen), usable)
+    if len(set(_groups(len(nominal), pairs.tiles, chosen >= 0).tolist())) > 1:
+        chosen = _settle(nominal, pairs, _try_doubtful(nominal, pairs, chosen, usable), usable)
     errors = _solve(nominal, pairs, chosen, np.ones(count))
     measured, in_cycle = _links(len(nominal), pairs.tiles, chosen >= 0)
     return Placement(
@@ -102,6 +98,35 @@ def place_tiles(
         in_cycle=in_cycle,
         measured=measured,
     )
+
+
+def _settle(
+    nominal: NDArray[np.float64],
+    pairs: PairTable,
+    chosen: NDArray[np.int64],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Let the grid choose among candidates until nothing changes."""
+    for _ in range(_LOOKS):
+        again = _second_look(nominal, pairs, chosen, usable)
+        again = _join_groups(nominal, pairs, again, usable)
+        if (again == chosen).all():
+            break
+        chosen = _reject(nominal, pairs, again)
+    return chosen
+
+
+def _try_doubtful(
+    nominal: NDArray[np.float64],
+    pairs: PairTable,
+    chosen: NDArray[np.int64],
+    usable: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Use the best candidates of doubtful pairs too, where they close a cycle."""
+    tried = np.where((chosen < 0) & usable[:, 0], 0, chosen)
+    kept = _reject(nominal, pairs, tried)
+    _, in_cycle = _links(len(nominal), pairs.tiles, kept >= 0)
+    return np.where((chosen >= 0) | ~in_cycle, chosen, kept)
 
 
 def _stage_steps(

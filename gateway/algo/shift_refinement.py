@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from gateway.algo.phase_correlation import Strip
+from gateway.algo.phase_correlation import Scale, Strip, keep_band
 from gateway.algo.tile_overlap import Index
 
 ROUNDS = 4
@@ -32,8 +32,8 @@ class Fit:
     """Standard deviation per axis in voxels, from the residual and the texture."""
 
 
-def refine_shift(first: Strip, second: Strip, shift: Index) -> Fit | None:
-    """Refine the displacement of two filtered strips to a fraction of a voxel.
+def refine_shift(first: Strip, second: Strip, shift: Index, scale: Scale) -> Fit | None:
+    """Refine the displacement of two strips to a fraction of a voxel.
 
     Gauss-Newton on the difference of the overlap (doi:10.1023/B:VISI.0000011205.11775.fd), made
     symmetric so that noise does not pull the answer to whole or half voxels: each strip moves by
@@ -42,18 +42,21 @@ def refine_shift(first: Strip, second: Strip, shift: Index) -> Fit | None:
     independent.
 
     Args:
-        first: Filtered strip, zyx.
-        second: Filtered strip, zyx.
+        first: Flattened strip, zyx.
+        second: Flattened strip, zyx.
         shift: Displacement of the second strip, whole voxels.
+        scale: The detail that is compared.
 
     Returns:
         The refined displacement, or None where the overlap is too thin, has no texture, or the
         fit runs away.
     """
+    # cut first, filter then: the faces of the overlap are the same scene in both strips, those of
+    # the tiles are not, and what a filter invents beyond a face must be the same in both
     cut = _overlap(first, second, shift)
     if cut is None:
         return None
-    one, other = (_spline(c) for c in cut)
+    one, other = (_spline(keep_band(c, scale)) for c in cut)
     free = [axis for axis, n in enumerate(one.shape) if n >= _FLAT]
     core = tuple(_inner(n) for n in one.shape)
     fraction, deviation = np.zeros(3), np.full(3, _UNKNOWN)
