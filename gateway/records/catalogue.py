@@ -16,6 +16,7 @@ from gateway.records.rows import (
     dataset_row,
     entry_record,
     entry_row,
+    load_sources,
     replace_run,
     run_record,
 )
@@ -121,7 +122,7 @@ class Catalogue:
             row = session.get(RunRow, run_id)
             if row is None:
                 raise NotFoundError(f"the catalogue has no run {run_id!r}; see `gateway ls`")
-            return run_record(row)
+            return run_record(row, load_sources(session, run_id))
 
     def runs(
         self,
@@ -131,6 +132,7 @@ class Catalogue:
         tool: str | None = None,
         status: RunStatus | None = None,
         limit: int | None = None,
+        with_sources: bool = False,
     ) -> list[RunRecord]:
         """Return runs, latest first.
 
@@ -140,6 +142,7 @@ class Catalogue:
             tool: Only those of this tool.
             status: Only those that ended so.
             limit: At most so many.
+            with_sources: Also load the source files that each run read; there can be many.
         """
         statement = select(RunRow).order_by(RunRow.started.desc(), RunRow.id).limit(limit)
         if tool is not None:
@@ -152,7 +155,10 @@ class Catalogue:
         if ref is not None:
             statement = statement.where(RunRow.ports.any(RunPortRow.ref == ref))
         with self._read() as session:
-            return [run_record(row) for row in session.scalars(statement)]
+            return [
+                run_record(row, load_sources(session, row.id) if with_sources else ())
+                for row in session.scalars(statement).all()
+            ]
 
     def replace_all(
         self,

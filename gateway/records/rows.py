@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from gateway.records.runs import PortRecord, RunRecord, RunStatus, SourceFile
@@ -85,25 +85,39 @@ def replace_run(session: Session, record: RunRecord) -> None:
         for direction, ports in (("input", record.inputs), ("output", record.outputs))
         for position, port in enumerate(ports)
     ]
-    row.sources = [
-        SourceFileRow(position=position, path=file.path, size=file.size, checksum=file.checksum)
-        for position, file in enumerate(record.sources)
-    ]
     session.add(row)
+    session.flush()
+    if record.sources:  # there can be tens of thousands, so no objects are made of them
+        rows = [
+            {"run": record.id, "position": position, **asdict(file)}
+            for position, file in enumerate(record.sources)
+        ]
+        session.execute(insert(SourceFileRow), rows)
 
 
-def run_record(row: RunRow) -> RunRecord:
-    """Return the run of a row."""
+def load_sources(session: Session, run_id: str) -> tuple[SourceFile, ...]:
+    """Return the files from outside that a run read."""
+    table = SourceFileRow.__table__.c
+    statement = (
+        select(table.path, table.size, table.checksum)
+        .where(table.run == run_id)
+        .order_by(table.position)
+    )
+    return tuple(
+        SourceFile(path=path, size=size, checksum=checksum)
+        for path, size, checksum in session.execute(statement)
+    )
+
+
+def run_record(row: RunRow, sources: tuple[SourceFile, ...] = ()) -> RunRecord:
+    """Return the run of a row, with the source files it is given."""
     plain = {name: getattr(row, name) for name in _PLAIN if name != "status"}
     return RunRecord(
         **plain,
         status=cast("RunStatus", row.status),
         inputs=_ports(row, "input"),
         outputs=_ports(row, "output"),
-        sources=tuple(
-            SourceFile(path=file.path, size=file.size, checksum=file.checksum)
-            for file in row.sources
-        ),
+        sources=sources,
     )
 
 

@@ -108,9 +108,6 @@ class RunRow(Base):
     ports: Mapped[list["RunPortRow"]] = relationship(
         cascade="all, delete-orphan", order_by="RunPortRow.position", lazy="selectin"
     )
-    sources: Mapped[list["SourceFileRow"]] = relationship(
-        cascade="all, delete-orphan", order_by="SourceFileRow.position", lazy="selectin"
-    )
 
 
 class RunPortRow(Base):

@@ -137,7 +137,11 @@ def _maker(
     gateway: Gateway, ref: Ref, record: EntryRecord, runs: Iterable[RunRecord]
 ) -> RunRecord | None:
     """Find the run that made an entry: in the catalogue, else in the dataset's crate."""
-    known = [run for run in runs if str(ref) in {port.ref for port in run.outputs}]
+    known = [
+        gateway.catalogue.run(run.id)
+        for run in runs
+        if str(ref) in {port.ref for port in run.outputs}
+    ]
     if not known:
         with suppress(CorruptionError):  # `gateway verify` is where that is told
             crate = read_crate(gateway.store, ref.dataset)

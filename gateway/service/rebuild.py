@@ -50,7 +50,7 @@ def rebuild_catalogue(gateway: Gateway) -> RebuildReport:
         StoreError: The store or the database failed; the catalogue is as it was.
     """
     gathered = _Gathered()
-    done = gateway.catalogue.runs(status="done")
+    done = gateway.catalogue.runs(status="done", with_sources=True)
     names = list_datasets(gateway.store)
     for name in names:
         gathered.add(gateway, name, done)

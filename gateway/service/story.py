@@ -81,7 +81,7 @@ def tell_story(gateway: Gateway, story: Story) -> tuple[Report, Errors, int]:
     """Return the report, the errors against truth, and the number of nuclei."""
     things = _open(gateway)
     errors = _errors(things, story.sample)
-    records = gateway.catalogue.runs(dataset=_DATASET, status="done")
+    records = gateway.catalogue.runs(dataset=_DATASET, status="done", with_sources=True)
     count = len(things.centres_um)
     tiles = len(things.grid.tiles)
     report = Report(

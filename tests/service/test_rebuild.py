@@ -24,7 +24,7 @@ def described(filled):
 
 
 def rows(catalogue):
-    runs = sorted(catalogue.runs(), key=lambda run: run.id)
+    runs = sorted(catalogue.runs(with_sources=True), key=lambda run: run.id)
     return catalogue.datasets(), catalogue.entries(), runs
 
 

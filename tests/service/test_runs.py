@@ -22,7 +22,9 @@ def test_a_run_is_in_the_catalogue_and_in_the_crate_alike(filled) -> None:
     catalogue = filled.gateway.catalogue
     crate = read_crate(filled.gateway.store, "m1")
     assert [run.tool for run in crate.runs] == ["ingest_volume", "trial_find"]
-    assert sorted(catalogue.runs(), key=lambda run: run.started) == list(crate.runs)
+    assert sorted(catalogue.runs(with_sources=True), key=lambda run: run.started) == list(
+        crate.runs
+    )
     ingested, found = crate.runs
     assert found.status == "done"
     assert found.inputs[0].digest == ingested.outputs[0].digest
@@ -35,7 +37,7 @@ def test_a_run_is_in_the_catalogue_and_in_the_crate_alike(filled) -> None:
 
 
 def test_the_files_an_ingest_read_are_in_its_record(filled, source_file: Path) -> None:
-    (ingest,) = filled.gateway.catalogue.runs(tool="ingest_volume")
+    (ingest,) = filled.gateway.catalogue.runs(tool="ingest_volume", with_sources=True)
     (source,) = ingest.sources
     assert source.path == str(source_file)
     assert source.size == source_file.stat().st_size
