@@ -113,6 +113,22 @@ def run_demo(
     )
 
 
+def rehearse(folder: Path) -> None:
+    """Lead a tiny brain all the way, so that every kernel is compiled and every part was tried.
+
+    Args:
+        folder: An empty folder; what is left in it may be thrown away.
+
+    Raises:
+        GatewayError: A step failed.
+    """
+    sample = synthesize_sample(folder / "sample", shape=(20, 130, 170), count=40)
+    init_home(folder / "home")
+    gateway = open_gateway(folder / "home")
+    with gateway.catalogue:
+        _Chain(gateway, 1, (), None, lambda _line: None).run(sample)
+
+
 def choose_sample(
     options: DemoOptions, folder: Path, say: Callable[[str], None]
 ) -> tuple[Sample, str]:

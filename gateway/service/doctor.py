@@ -4,6 +4,8 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ import psutil
 
 import gateway
 from gateway.errors import GatewayError, SettingsError
+from gateway.service.demo import rehearse
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.samples import is_online
 from gateway.service.settings import find_home
@@ -52,6 +55,19 @@ def examine(home: Path | None = None) -> Iterator[Check]:
     yield kernels()
     yield _network()
     yield _test_data()
+
+
+def try_all() -> Check:
+    """Lead a tiny brain all the way in a folder that is thrown away; compiles every kernel."""
+    name, started = "rehearsal", time.perf_counter()
+    try:
+        with tempfile.TemporaryDirectory(prefix="gateway-doctor-") as folder:
+            rehearse(Path(folder))
+    except GatewayError as error:
+        return Check(name=name, state="missing", detail=str(error))
+    seconds = time.perf_counter() - started
+    detail = f"a tiny brain was stitched, searched and measured in {seconds:.0f} s"
+    return Check(name=name, state="ok", detail=detail)
 
 
 def kernels() -> Check:
