@@ -16,8 +16,8 @@ FARTHEST = 1.5
 TRIM = 2
 """Voxels at the faces of the overlap that spline and gradient need; 1 where it is thin."""
 _THIN = 9
-_FLAT = 3  # an axis with fewer voxels is not refined
-_UNKNOWN = 0.3  # deviation along such an axis
+_FLAT = 4  # an axis with fewer voxels is not refined
+_UNKNOWN = 0.5  # deviation along such an axis
 LARGEST = 2_000_000
 """Voxels fitted at most; a larger overlap is cut to its middle."""
 _RELATED = 8.0  # voxels that carry one independent value after the filters
