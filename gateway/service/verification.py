@@ -1,5 +1,6 @@
 """Verification: reads all of a dataset again and names every file that is not as recorded."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -80,7 +81,7 @@ def verify(
     for file in sorted(recorded.values()):
         faults += _check_file(store, dataset, file)
     counted = _Counted(progress, _total_voxels(store, entries))
-    threads = gateway.settings.workers or 2
+    threads = gateway.settings.workers or len(os.sched_getaffinity(0))
     damaged = {fault.file for fault in faults}
     for entry in entries:
         if entry.key not in damaged:  # a damaged table can take its reader down with it
