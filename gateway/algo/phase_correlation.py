@@ -241,16 +241,19 @@ def _box_sums(
 ) -> NDArray[np.float64]:
     """Sum an array over the product of spans per axis, by running sums one axis at a time."""
     sums: NDArray[np.float64] = values.astype(np.float64)
-    # innermost axis first: it shrinks the array most and runs along memory
-    for axis in (2, 1, 0):
+    # the axis that shrinks most goes first
+    order = sorted(range(3), key=lambda axis: len(spans[axis][0]) / values.shape[axis])
+    for axis in order:
         start, stop = spans[axis]
-        lead = [(0, 0)] * 3
-        lead[axis] = (1, 0)
-        running = np.pad(np.cumsum(sums, axis=axis), lead)
-        limit = running.shape[axis] - 1
-        sums = np.take(running, np.clip(stop, 0, limit), axis) - np.take(
-            running, np.clip(start, 0, limit), axis
-        )
+        running = np.cumsum(sums, axis=axis)
+        limit = values.shape[axis] - 1
+        ends = np.take(running, np.clip(stop - 1, 0, limit), axis)
+        begins = np.take(running, np.clip(start - 1, 0, limit), axis)
+        # nothing lies before the first voxel, and an empty span sums to nothing
+        shape = [1, 1, 1]
+        shape[axis] = len(start)
+        begins *= (start > 0).reshape(shape)
+        sums = (ends - begins) * (stop > start).reshape(shape)
     return sums
 
 
