@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gateway.errors import CorruptionError, GatewayError, NotFoundError
@@ -11,7 +11,7 @@ from gateway.records.crate import Crate, read_crate
 from gateway.records.entries import describe_entry
 from gateway.records.recorder import add_to_crate
 from gateway.records.rows import DatasetRecord, EntryRecord
-from gateway.records.runs import RunRecord
+from gateway.records.runs import PortRecord, RunRecord
 from gateway.service.gateway import Gateway
 from gateway.volumes.dataset import (
     DatasetInfo,
@@ -20,6 +20,8 @@ from gateway.volumes.dataset import (
     list_entries,
     read_dataset,
 )
+from gateway.volumes.open import entry_of
+from gateway.volumes.ref import parse_ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,10 +52,10 @@ def rebuild_catalogue(gateway: Gateway) -> RebuildReport:
         StoreError: The store or the database failed; the catalogue is as it was.
     """
     gathered = _Gathered()
-    done = gateway.catalogue.runs(status="done", with_sources=True)
-    names = list_datasets(gateway.store)
-    for name in names:
-        gathered.add(gateway, name, done)
+    known = gateway.catalogue.runs(status="done", with_sources=True)
+    known += _finished_unseen(gateway)
+    for name in list_datasets(gateway.store):
+        gathered.add(gateway, name, known)
     gateway.catalogue.replace_all(gathered.datasets, gathered.entries, gathered.runs.values())
     return RebuildReport(
         datasets=len(gathered.datasets),
@@ -62,6 +64,28 @@ def rebuild_catalogue(gateway: Gateway) -> RebuildReport:
         crates_restored=tuple(gathered.restored),
         problems=tuple(gathered.problems),
     )
+
+
+def _finished_unseen(gateway: Gateway) -> list[RunRecord]:
+    """Return runs that were killed after their outputs were complete, before that was recorded."""
+    found = []
+    for run in gateway.catalogue.runs(status="running", with_sources=True):
+        outputs = [_made(gateway, run, port) for port in run.outputs]
+        if outputs and all(outputs):
+            ports = tuple(port for port in outputs if port is not None)
+            found.append(replace(run, status="done", outputs=ports))
+    return found
+
+
+def _made(gateway: Gateway, run: RunRecord, port: PortRecord) -> PortRecord | None:
+    """Return a port with the digest of what the run made there, or None where it did not."""
+    if port.kind == "file":
+        return None
+    with suppress(GatewayError):
+        entry = describe_entry(gateway.store, entry_of(gateway.store, parse_ref(port.ref)))
+        if entry.made_by == run.id:
+            return replace(port, digest=entry.digest)
+    return None
 
 
 class _Gathered:

@@ -12,7 +12,7 @@ from blake3 import blake3
 
 from gateway.errors import CorruptionError, GatewayError, NotFoundError
 from gateway.records.checksums import FileRecord, hash_file, list_files
-from gateway.records.crate import CRATE_FILE, read_crate
+from gateway.records.crate import CRATE_FILE, crate_key, read_crate
 from gateway.service.gateway import Gateway
 from gateway.service.voxel_check import Fault, Progress, check_volume, count_voxels
 from gateway.volumes.checksums import checksum_file
@@ -71,13 +71,7 @@ def verify(
     """
     store, started = gateway.store, time.perf_counter()
     entries = list_entries(store, dataset)
-    faults: list[Fault] = []
-    recorded: Mapping[str, FileRecord] = {}
-    try:
-        crate = read_crate(store, dataset)
-        recorded = crate.files if crate else {}
-    except CorruptionError as error:
-        faults.append(Fault(file=f"{dataset}/{CRATE_FILE}", what=str(error)))
+    recorded, faults = _read_records(gateway, dataset)
     for file in sorted(recorded.values()):
         faults += _check_file(store, dataset, file)
     counted = _Counted(progress, _total_voxels(store, entries))
@@ -97,6 +91,20 @@ def verify(
         voxels=counted.voxels,
         wall_s=time.perf_counter() - started,
     )
+
+
+def _read_records(gateway: Gateway, dataset: str) -> tuple[Mapping[str, FileRecord], list[Fault]]:
+    """Return the recorded files, and what is wrong with the crate that records them."""
+    key = crate_key(dataset)
+    try:
+        crate = read_crate(gateway.store, dataset)
+    except CorruptionError as error:
+        return {}, [Fault(file=key, what=str(error))]
+    if crate is not None:
+        return crate.files, []
+    made = gateway.catalogue.runs(dataset=dataset, status="done", limit=1)
+    what = "the file is gone; `gateway catalog rebuild` writes it anew"
+    return {}, [Fault(file=key, what=what)] if made else []
 
 
 class _Counted:

@@ -1,5 +1,6 @@
 """Whichever is lost, the catalogue or a crate, comes back from the other."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,18 @@ def test_a_link_that_was_never_written_down_is_now(described) -> None:
     assert verify(described.gateway, "m3").unrecorded == ("m3/linked.link.json",)
     rebuild_catalogue(described.gateway)
     assert verify(described.gateway, "m3").unrecorded == ()
+
+
+def test_a_run_killed_just_before_it_was_recorded_is_recorded(described) -> None:
+    store, catalogue = described.gateway.store, described.gateway.catalogue
+    (run,) = catalogue.runs(tool="trial_blur")
+    blank = tuple(dataclasses.replace(port, digest=None) for port in run.outputs)
+    catalogue.put_run(
+        dataclasses.replace(run, status="running", ended=None, wall_s=None, outputs=blank)
+    )
+    store.delete(crate_key("m2"))
+    rebuild_catalogue(described.gateway)
+    (found,) = catalogue.runs(tool="trial_blur")
+    assert found.status == "done"
+    assert found.outputs == run.outputs
+    assert verify(described.gateway, "m2").unrecorded == ()
