@@ -1,5 +1,6 @@
 """Links: arrays that lie elsewhere, registered where they are and read as volumes."""
 
+from secrets import token_hex
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -65,7 +66,7 @@ def register(store: Store, ref: Ref, url: str, options: OpenOptions | None = Non
         arrays=found.arrays,
         info=found.info,
     )
-    staged = f"{staging_key(ref.dataset, 'links')}/{ref.name}.json"
+    staged = f"{staging_key(ref.dataset, 'links')}/{ref.name}-{token_hex(8)}.json"
     store.put(staged, f"{link.model_dump_json(indent=2)}\n".encode())
     store.publish(staged, entry_key(ref, "link"))
     return found.info

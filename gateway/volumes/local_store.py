@@ -118,7 +118,7 @@ class LocalStore:
             if named.is_symlink() or path.is_file():
                 named.unlink()
             elif path.is_dir():
-                shutil.rmtree(path)
+                shutil.rmtree(path, onerror=_ignore_gone)
 
     def publish(self, staged_key: str, final_key: str) -> None:
         """Make a staged file or folder appear under its final key, in one step.
@@ -209,6 +209,12 @@ class LocalStore:
         except OSError:
             return "free space unknown"
         return f"{stat.f_bavail * stat.f_frsize:,} bytes are free"
+
+
+def _ignore_gone(_call: Any, _path: str, error: Any) -> None:
+    """Let another process remove the same files."""
+    if not isinstance(error[1], FileNotFoundError):
+        raise error[1]
 
 
 def _rename_to_new(staged: Path, final: Path) -> None:

@@ -21,7 +21,9 @@ RETRIES: Any = {"max_retries": 4, "retry_timeout": timedelta(seconds=60)}
 
 
 def public_url(url: str) -> str:
-    """Return the URL without what may be secret: name, password and query."""
+    """Return the URL without what may be secret: name, password and query. Paths stay."""
+    if "://" not in url:
+        return url
     scheme, _, rest = url.partition("?")[0].partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 

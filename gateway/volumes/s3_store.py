@@ -4,13 +4,14 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import obstore
 import obstore.store
 
 from gateway.errors import ExistsError, NotFoundError, RefError, StoreError
+from gateway.volumes.aws import find_profile, find_region
 from gateway.volumes.keys import ROOT_FILES, Listing, parse_key
 from gateway.volumes.objects import (
     CLIENT,
@@ -30,8 +31,8 @@ _COPIES_AT_ONCE = 16
 class S3Store:
     """Objects below one prefix of a bucket.
 
-    Credentials come from the environment or the machine, as AWS clients find them; they are
-    never part of the URL. `endpoint`, `region` and `anonymous=true` may be, as its query.
+    Credentials come from the environment, the shared files of `aws configure` or the machine;
+    they are never part of the URL. `endpoint`, `region` and `anonymous=true` may be, as its query.
     """
 
     def __init__(self, url: str) -> None:
@@ -52,9 +53,12 @@ class S3Store:
         self._bucket = parts.netloc
         self._prefix = parse_key(unquote(parts.path).strip("/"))
         self._endpoint = options.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL")
-        region = options.get("region") or os.environ.get("AWS_REGION")
-        self._region = region or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+        self._region = options.get("region") or find_region()
         self._anonymous = options.get("anonymous", "").lower() in {"1", "true", "yes"}
+        self._profile = None if self._anonymous else find_profile()
+        config: dict[str, Any] = dict(self._profile.keys) if self._profile else {}
+        if self._endpoint:
+            config["endpoint"] = self._endpoint
         self._client = obstore.store.S3Store(
             self._bucket,
             prefix=self._prefix or None,
@@ -62,7 +66,7 @@ class S3Store:
             retry_config=RETRIES,
             region=self._region,
             skip_signature=self._anonymous,
-            config={"endpoint": self._endpoint} if self._endpoint else None,
+            config=cast("Any", config),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -186,6 +190,13 @@ class S3Store:
             spec["aws_credentials"] = {"type": "anonymous"}
         elif "AWS_ACCESS_KEY_ID" in os.environ:
             spec["aws_credentials"] = {"type": "environment"}
+        elif self._profile:
+            spec["aws_credentials"] = {
+                "type": "profile",
+                "profile": self._profile.name,
+                "credentials_file": str(self._profile.credentials_file),
+                "config_file": str(self._profile.config_file),
+            }
         return spec
 
     def local_path(self, key: str) -> Path | None:

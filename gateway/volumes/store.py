@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote, urlsplit
 
-from gateway.errors import RefError
+from gateway.errors import RefError, StoreError
 from gateway.volumes.http_store import HttpStore
 from gateway.volumes.keys import Listing
 from gateway.volumes.local_store import LocalStore
@@ -80,6 +80,7 @@ def open_store(url: str | Path, *, create: bool = False) -> Store:
 
     Raises:
         NotFoundError: The folder does not exist.
+        StoreError: The folder cannot be made.
         RefError: The URL has a scheme that no store serves.
     """
     scheme, separator, _ = str(url).partition("://")
@@ -102,5 +103,11 @@ _REMOTE: dict[str, Callable[[str], Store]] = {
 
 def _open_local(root: Path, *, create: bool) -> LocalStore:
     if create:
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the store folder {root} cannot be made: {error.strerror or error}; "
+                "choose a folder that you may write"
+            ) from error
     return LocalStore(root)

@@ -39,7 +39,7 @@ class Conversion:
 
 
 def choose_conversion(
-    path: Path, dtype: DTypeLike, kind: VolumeKind | None, as_dtype: str | None
+    path: Path | str, dtype: DTypeLike, kind: VolumeKind | None, as_dtype: str | None
 ) -> Conversion:
     """Decide kind and dtype for a file.
 
@@ -69,7 +69,7 @@ def _known(kind: VolumeKind) -> dict[str, str]:
     return _EXACT_IMAGES if kind == "image" else _LABELS
 
 
-def _refusal(path: Path, stored: str, kind: VolumeKind, allowed: tuple[str, ...]) -> str:
+def _refusal(path: Path | str, stored: str, kind: VolumeKind, allowed: tuple[str, ...]) -> str:
     way_out = f"choose one with --as-dtype ({', '.join(allowed)}), which checks every value"
     if kind == "image" and stored.startswith(("int", "uint")):
         way_out += ", or say --kind labels if these are object numbers"

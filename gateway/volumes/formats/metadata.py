@@ -48,7 +48,9 @@ class Grid:
         return self.length("c") * self.length("s")
 
 
-def map_axes(path: Path, axes: str | None, stored: Sequence[int], options: OpenOptions) -> Grid:
+def map_axes(
+    path: Path | str, axes: str | None, stored: Sequence[int], options: OpenOptions
+) -> Grid:
     """Match stored axes with `tczyx`.
 
     Args:
@@ -93,7 +95,7 @@ def to_um(value: float, unit: str | None) -> float | None:
 
 
 def choose_voxel_um(
-    path: Path, found: Sequence[float | None], options: OpenOptions
+    path: Path | str, found: Sequence[float | None], options: OpenOptions
 ) -> tuple[Vector, VoxelSizeFrom]:
     """Choose the voxel size: what the person says, else the file, else the caller's default.
 
@@ -131,7 +133,7 @@ def check_voxel_um(voxel_um: Sequence[float]) -> Vector:
 
 
 def name_channels(
-    path: Path, count: int, options: OpenOptions, found: Sequence[Channel] = ()
+    path: Path | str, count: int, options: OpenOptions, found: Sequence[Channel] = ()
 ) -> tuple[Channel, ...]:
     """Name the channels: what the person says, else the file, else numbers.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from gateway.volumes.inplace import n5, ome_zarr, precomputed, zarr_array
 from gateway.volumes.inplace.arrays import LinkedArray, open_stored
 from gateway.volumes.inplace.described import Described, StoredLevel
 from gateway.volumes.model import Level, VolumeInfo
+from gateway.volumes.objects import public_url
 from gateway.volumes.store import Store
 from gateway.volumes.tensors import IoLimits
 
@@ -59,7 +59,7 @@ def survey(target: Store, options: OpenOptions) -> Survey:
         open_stored(target, level.driver, level.path, dict(level.options), context)
         for level in described.levels
     ]
-    place = Path(target.url)
+    place = public_url(target.url)
     grids = [map_axes(place, described.axes, array.shape, options) for array in opened]
     _check_levels(grids, target)
     stored = opened[0].dtype.numpy_dtype
@@ -115,7 +115,7 @@ def _levels(
     grids: list[Grid],
     opened: list[Any],
     options: OpenOptions,
-    place: Path,
+    place: str,
 ) -> tuple[Level, ...]:
     factors = [_factor(described, grids, number) for number in range(len(grids))]
     finest = described.levels[0]
