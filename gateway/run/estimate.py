@@ -139,7 +139,8 @@ def plan_step(
     grid = where.grid
     levels = written_levels(where, layout_bytes) if port is not None else ()
     task = pinned.tasks.get(step.name) or _task(where, levels, workers, block)
-    streams = bool(levels) and block is None and task != levels[0].shard
+    shard = round_up(levels[0].shard, levels[0].shard, grid.shape) if levels else task
+    streams = bool(levels) and block is None and task != shard
     pixel = np.dtype(grid.dtype).itemsize * len(grid.channels)
     derived = sum(math.prod(level.shape) for level in levels[: derived_count(levels) + 1])
     planned = PassPlan(
@@ -149,7 +150,7 @@ def plan_step(
         writes=port,
         grid=grid.shape,
         task=task,
-        block=levels[0].shard if streams else task,
+        block=shard if streams else task,
         halo=where.halo_voxels,
         tasks=tiles_count(grid.shape, task) * grid.times,
         blocks=0,
@@ -344,11 +345,13 @@ def _too_large(passes: tuple[PassPlan, ...], memory: int, block: Shape | None) -
     name = max(needs, key=lambda key: needs[key])
     worst = next(item for item in passes if item.name == name)
     if worst.kind == "blocks":
-        shape = "x".join(map(str, worst.block if block else smallest_block(worst.task)))
+        fixed = block is not None or worst.streams
+        shape = "x".join(map(str, worst.block if fixed else smallest_block(worst.task)))
         what = f"a block of {shape} voxels with a halo of {'x'.join(map(str, worst.halo))}"
     else:
         what = "one item" if worst.kind == "items" else "one shard"
-    fitting = choose_block(worst.cost, worst.task, memory) if worst.kind == "blocks" else None
+    can_cut = worst.kind == "blocks" and block is not None
+    fitting = choose_block(worst.cost, worst.task, memory) if can_cut else None
     smaller = f", or take blocks of {'x'.join(map(str, fitting))} voxels" if fitting else ""
     return PlanError(
         f"pass {name!r} needs {needs[name]:,} bytes of memory for one worker with {what}; the "

@@ -28,6 +28,8 @@ from gateway.volumes.store import Store
 EngineName = Literal["local"]
 _FORMAT = 1
 """Of the staging folder; another format begins anew."""
+_LAYOUT_BYTES = 512_000_000
+"""Shards do not get smaller for less memory than this: a worker itself needs half of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,9 @@ def make_plan(spec: ToolSpec, call: Call, store: Store, options: RunOptions) -> 
     if staged is not None and staged.get("format") != _FORMAT:
         staged = None
     pinned = Pinned.of(staged)
-    layout_bytes = staged["layout_bytes"] if staged else options.memory_bytes
+    layout_bytes = max(options.memory_bytes, _LAYOUT_BYTES)
+    if staged is not None:
+        layout_bytes = staged["layout_bytes"]
     wanted = options.workers or len(os.sched_getaffinity(0))
     block = options.block_voxels
     passes: list[PassPlan] = []
