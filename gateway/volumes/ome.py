@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gateway.errors import FormatError
-from gateway.volumes.box import Shape, Vector
+from gateway.volumes.box import Box, Shape, Vector
 from gateway.volumes.digest import canonical_digest
 from gateway.volumes.model import (
     IMAGE_DTYPES,
@@ -100,6 +100,14 @@ def array_document(info: VolumeInfo, level: Level) -> dict[str, Any]:
         "dimension_names": list(info.axes),
         "attributes": {},
     }
+
+
+def shard_key(info: VolumeInfo, level: int, time: int, channel: int, box: Box) -> str:
+    """Return the key, below the volume's, of the file that holds the shard of a box."""
+    grid = info.levels[level]
+    lead = (time, channel) if info.times > 1 else (channel,)
+    index = (a // n for a, n in zip(box.start, grid.shard, strict=True))
+    return "/".join([grid.path, "c", *map(str, (*lead, *index))])
 
 
 def level_paths(group: Mapping[str, Any], name: str) -> tuple[str, ...]:

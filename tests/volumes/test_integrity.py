@@ -35,6 +35,7 @@ def shards(store, level):
 
 def test_an_unchanged_volume_has_no_findings(volume):
     assert list(check_cells(volume)) == []
+    assert list(check_cells(volume, threads=3)) == []
 
 
 def test_a_film_is_checked_too(store, write_volume):
@@ -50,7 +51,7 @@ def test_a_changed_voxel_is_found_in_its_cell(store):
     (finding,) = check_cells(open_volume(store, KEY))
     assert (finding.level, finding.channel) == (0, 1)
     assert finding.box == Box((64, 0, 128), (100, 64, 130))
-    assert finding.reason == "its voxels are not those that were written"
+    assert finding.reason == "its voxels differ from those that were written"
 
 
 def test_a_chunk_that_does_not_decode_is_found_and_the_check_goes_on(store, volume):
@@ -61,8 +62,9 @@ def test_a_chunk_that_does_not_decode_is_found_and_the_check_goes_on(store, volu
         path.write_bytes(content)
     findings = list(check_cells(volume))
     assert [finding.level for finding in findings] == [0, 1]
-    assert "Digest mismatch" in findings[0].reason
+    assert "fail their checksum" in findings[0].reason
     assert findings[0].box == Box((0, 0, 0), (64, 64, 64))
+    assert findings[0].file == f"{KEY}/0/c/0/0/0/0"
 
 
 def test_a_lost_shard_is_found(store, volume):
@@ -70,6 +72,7 @@ def test_a_lost_shard_is_found(store, volume):
     findings = list(check_cells(volume))
     assert {finding.level for finding in findings} == {0}
     assert {finding.channel for finding in findings} == {0}
+    assert {finding.reason for finding in findings} == {"the file is gone"}
 
 
 @pytest.mark.usefixtures("volume")
@@ -97,13 +100,14 @@ def test_changed_metadata_are_found(store):
     document["attributes"]["ome"]["omero"]["channels"][0]["label"] = "gfp"
     store.put(f"{KEY}/zarr.json", json.dumps(document).encode())
     (finding,) = check_cells(open_volume(store, KEY))
-    assert "the metadata in its zarr.json files are not those recorded" in finding.reason
+    assert finding.file == f"{KEY}/zarr.json"
+    assert "are not those recorded" in finding.reason
 
 
 def test_lost_hashes_are_found(store, volume):
     store.delete(f"{KEY}/0/cells.npy")
     (finding,) = check_cells(volume)
-    assert "its cell hashes cannot be read" in finding.reason
+    assert finding.file == f"{KEY}/0/cells.npy"
 
 
 @pytest.mark.usefixtures("volume")
