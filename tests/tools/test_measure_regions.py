@@ -1,9 +1,11 @@
 """Every object measured: as scikit-image does it, whatever the blocks and workers."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from skimage.measure import regionprops
 
 from gateway.algo.pyramid import reduce_mean, reduce_mode
 from gateway.errors import CallError, GatewayError
+from gateway.run.events import TaskDone
 from gateway.run.execute import execute
 from gateway.run.plan import RunOptions, make_plan
 from gateway.toolkit.call import make_call
@@ -74,12 +77,13 @@ def _measure(
     image: str | None,
     name: str,
     params: dict[str, Any] | None = None,
+    listeners: Sequence[Callable[[object], None]] = (),
     **options: Any,
 ) -> PointsTable:
     spec = get_tool("measure_regions")
     inputs = {"labels": "m1/masks"} | ({"image": image} if image else {})
     call = make_call(spec, inputs, {"regions": f"m1/{name}"}, params or {})
-    execute(make_plan(spec, call, store, RunOptions(**options)), store)
+    execute(make_plan(spec, call, store, RunOptions(**options)), store, listeners=listeners)
     return open_points(store, entry_key(parse_ref(f"m1/{name}"), "points"))
 
 
@@ -119,7 +123,7 @@ def test_the_table_is_that_of_scikit_image(store: Store) -> None:
 
 @pytest.mark.parametrize("image", ["m1/raw", "m1/smooth"])
 @settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(block=st.tuples(st.integers(9, 80), st.integers(9, 140), st.integers(9, 160)))
 def test_blocks_change_nothing(store: Store, image: str, block: tuple[int, int, int]) -> None:
@@ -129,10 +133,26 @@ def test_blocks_change_nothing(store: Store, image: str, block: tuple[int, int, 
     assert cut.digest == whole.digest
 
 
-@pytest.mark.parametrize("workers", [2, 3])
-def test_workers_change_nothing(store: Store, workers: int) -> None:
+def test_workers_change_nothing(store: Store) -> None:
     whole = _measure(store, "m1/smooth", "whole", workers=1)
-    many = _measure(store, "m1/smooth", "many", workers=workers, block_voxels=(32, 64, 64))
+    many = _measure(store, "m1/smooth", "many", workers=3, block_voxels=(32, 64, 64))
+    assert many.digest == whole.digest
+
+
+def test_a_killed_worker_changes_nothing(store: Store) -> None:
+    whole = _measure(store, "m1/smooth", "whole", workers=1)
+    killed: list[psutil.Process] = []
+
+    def kill(event: object) -> None:
+        if isinstance(event, TaskDone) and not killed:
+            workers = psutil.Process().children(recursive=True)
+            killed.extend(w for w in workers if "gateway.run.worker" in " ".join(w.cmdline()))
+            for worker in killed:
+                worker.kill()
+
+    block = (32, 64, 64)
+    many = _measure(store, "m1/smooth", "many", listeners=[kill], workers=2, block_voxels=block)
+    assert killed
     assert many.digest == whole.digest
 
 
