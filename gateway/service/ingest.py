@@ -1,10 +1,14 @@
 """Ingest: from whatever a microscope or a colleague left on disk to a thing in the store."""
 
+import math
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
 
 from gateway.errors import FormatError, NotFoundError
 from gateway.records.recorder import record_entry
@@ -29,6 +33,7 @@ from gateway.volumes.ref import Ref
 from gateway.volumes.tile_survey import TileOptions, check_alike, is_tile_folder, survey_tiles
 
 _LINKABLE = ("OME-Zarr", "Zarr", "N5", "precomputed")
+_BYTES_PER_WORKER = 2_000_000_000
 _UNKNOWN_SIZE = (1.0, 1.0, 1.0)
 
 
@@ -103,6 +108,12 @@ class Recognised:
     """Number of tiles; 0 for a volume."""
     files: int
 
+    @property
+    def bytes(self) -> int:
+        """Voxels in bytes, uncompressed."""
+        voxels = math.prod(self.shape) * len(self.channels) * self.times * max(1, self.tiles)
+        return voxels * np.dtype(self.dtype).itemsize
+
     def __str__(self) -> str:
         """Say it in one line."""
         size = " x ".join(map(str, self.shape))
@@ -157,8 +168,22 @@ def plan_ingest(
         GatewayError: As `recognise`, and as `gateway.service.runs.plan_tool`.
     """
     said = options or IngestOptions()
-    call = ingest_call(recognise(source, said), ref, said)
-    return plan_tool(gateway, call, run or run_options(gateway))
+    found = recognise(source, said)
+    call = ingest_call(found, ref, said)
+    return plan_tool(gateway, call, run or ingest_run_options(gateway, found))
+
+
+def ingest_run_options(gateway: Gateway, found: Recognised) -> RunOptions:
+    """Return how an ingest uses the machine where nobody says.
+
+    One process reads, encodes and writes on all cores; another one pays once its start is short
+    against its share of the voxels.
+    """
+    options = run_options(gateway)
+    if options.workers is not None or found.what == "tiles":
+        return options
+    shares = found.bytes // _BYTES_PER_WORKER
+    return replace(options, workers=max(1, min(len(os.sched_getaffinity(0)), shares)))
 
 
 def ingest(
@@ -188,9 +213,11 @@ def ingest(
         GatewayError: As `recognise`, and as `gateway.service.runs.run_tool`.
     """
     said = options or IngestOptions()
-    call = ingest_call(recognise(source, said), ref, said)
+    found = recognise(source, said)
+    call = ingest_call(found, ref, said)
     info = described_dataset(gateway, ref.dataset, said)
-    result = run_tool(gateway, call, run or run_options(gateway), listeners, cancel)
+    how = run or ingest_run_options(gateway, found)
+    result = run_tool(gateway, call, how, listeners, cancel)
     _keep_description(gateway, ref.dataset, info)
     return result
 

@@ -121,7 +121,7 @@ class _Reader:
         task, unit = work.task, self.source.read_unit
         alone = task is None or task == work.box or unit[1:] == (1, 1)
         if alone or task is None:
-            return {"voxels": self.source.read(work.box, time=work.time)}
+            return {"voxels": _read_parallel(self.source, work.box, work)}
         if self._held != (task, work.time):
             self._held, self._voxels = None, np.empty(0)
             self._voxels = _read_parallel(self.source, task, work)

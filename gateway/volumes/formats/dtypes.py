@@ -25,16 +25,18 @@ class Conversion:
     kind: VolumeKind
     dtype: str
 
-    def apply(self, voxels: NDArray[Any], where: str) -> NDArray[Any]:
+    def apply(
+        self, voxels: NDArray[Any], where: str, start: tuple[int, ...] = (0, 0, 0)
+    ) -> NDArray[Any]:
         """Return `voxels` C-contiguous in native byte order and the target dtype.
 
         Raises:
             FormatError: A value would change: NaN or a fraction where integers belong, or a
-                number out of range. Names `where`.
+                number out of range. Names `where`, and the voxel, counted from `start`.
         """
         target = np.dtype(self.dtype)
         if not np.can_cast(voxels.dtype, target, "safe"):
-            _check_fits(voxels, target, where)
+            _check_fits(voxels, target, where, start)
         return np.ascontiguousarray(voxels, dtype=target)
 
 
@@ -56,7 +58,7 @@ def choose_conversion(
     if as_dtype is not None:
         if as_dtype not in allowed:
             raise FormatError(
-                f"--as-dtype {as_dtype} is no dtype of {kind}; expected one of {', '.join(allowed)}"
+                f"--dtype {as_dtype} is no dtype of {kind}; expected one of {', '.join(allowed)}"
             )
         return Conversion(stored, kind, as_dtype)
     exact = stored if stored in allowed else _known(kind).get(stored)
@@ -70,7 +72,7 @@ def _known(kind: VolumeKind) -> dict[str, str]:
 
 
 def _refusal(path: Path | str, stored: str, kind: VolumeKind, allowed: tuple[str, ...]) -> str:
-    way_out = f"choose one with --as-dtype ({', '.join(allowed)}), which checks every value"
+    way_out = f"choose one with --dtype ({', '.join(allowed)}), which checks every value"
     if kind == "image" and stored.startswith(("int", "uint")):
         way_out += ", or say --kind labels if these are object numbers"
     return (
@@ -79,7 +81,9 @@ def _refusal(path: Path | str, stored: str, kind: VolumeKind, allowed: tuple[str
     )
 
 
-def _check_fits(voxels: NDArray[Any], target: np.dtype[Any], where: str) -> None:
+def _check_fits(
+    voxels: NDArray[Any], target: np.dtype[Any], where: str, start: tuple[int, ...]
+) -> None:
     if not voxels.size:
         return
     if target.kind == "f":
@@ -93,13 +97,14 @@ def _check_fits(voxels: NDArray[Any], target: np.dtype[Any], where: str) -> None
         bad = ~np.isfinite(voxels)
         if bad.any():
             at = tuple(int(i) for i in np.argwhere(bad)[0])
+            voxel = tuple(a + b for a, b in zip(at, start, strict=True))
             raise FormatError(
-                f"{where}: {voxels[at]} at voxel {at} of the box, where {target} integers belong; "
-                "mend the file, or keep the values with --as-dtype float32"
+                f"{where}: {voxels[at]} at voxel {voxel}, where {target} integers belong; "
+                "mend the file, or keep the values with --dtype float32"
             )
         if np.any(voxels != np.rint(voxels)):
             raise FormatError(
-                f"{where}: fractions where {target} integers belong; use --as-dtype float32"
+                f"{where}: fractions where {target} integers belong; use --dtype float32"
             )
     bounds = np.iinfo(target)
     low, high = voxels.min(), voxels.max()

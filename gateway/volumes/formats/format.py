@@ -82,7 +82,8 @@ class FileSource:
 
     def _read_channel(self, box: Box, channel: int, time: int) -> NDArray[Any]:
         voxels = self.fetch(box, channel, time)
-        return self.conversion.apply(voxels, f"{self.path} at {box}, channel {channel}")
+        where = f"{self.path}, channel {channel}, box {box}"
+        return self.conversion.apply(voxels, where, box.start)
 
     def _check(self, box: Box, level: int, channel: int | None, time: int) -> None:
         if level:

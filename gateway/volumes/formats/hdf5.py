@@ -70,7 +70,7 @@ def _choose(path: Path, file: h5py.File, name: str | None) -> h5py.Dataset:
     if len(volumes) != 1:
         raise FormatError(
             f"{path} holds {len(volumes)} datasets of three or more axes; choose one with "
-            f"--dataset (there are: {listed})"
+            f"--array (there are: {listed})"
         )
     return volumes[0]
 

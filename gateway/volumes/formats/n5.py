@@ -47,7 +47,7 @@ def _find(path: Path, name: str | None) -> Path:
     tops = [p for p in found if p.name == "s0"] or found
     if len(tops) != 1:
         raise FormatError(
-            f"{path} holds {len(tops)} N5 datasets; choose one with --dataset "
+            f"{path} holds {len(tops)} N5 datasets; choose one with --array "
             f"(there are: {_listed(path)})"
         )
     return tops[0]

@@ -93,7 +93,7 @@ def _open_array(path: Path, place: Path, options: OpenOptions) -> FileSource:
         for p in sorted(path.glob(f"*/{name}"))
     ]
     raise FormatError(
-        f"{path} is a zarr group without OME metadata; choose an array with --dataset "
+        f"{path} is a zarr group without OME metadata; choose an array with --array "
         f"({', '.join(arrays) or 'it holds none one level down'})"
     )
 
