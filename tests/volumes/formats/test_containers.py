@@ -46,7 +46,7 @@ def test_the_only_volume_of_an_hdf5_file_is_found(tmp_path: Path, voxels: Voxels
 def test_several_volumes_of_an_hdf5_file_are_listed(tmp_path: Path, voxels: Voxels) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["raw"], file["mask"] = voxels, voxels.astype("u1")
-    with pytest.raises(FormatError, match=r"holds 2 datasets .* --dataset .*mask \(7, 33, 41\)"):
+    with pytest.raises(FormatError, match=r"holds 2 datasets .* --array .*mask \(7, 33, 41\)"):
         open_source(tmp_path / "a.h5", OpenOptions(voxel_um=UM))
     check(tmp_path / "a.h5", voxels, voxel_um=UM, dataset="/raw")
     with pytest.raises(NotFoundError, match="no dataset 'row'; there are: mask"):
@@ -92,7 +92,7 @@ def test_nifti_with_scaled_values_is_converted_on_request_only(
     image.header.set_xyzt_units("mm")
     image.header.set_slope_inter(0.5, 3)
     nibabel.save(image, tmp_path / "a.nii")
-    with pytest.raises(FormatError, match=r"holds float64 values.* --as-dtype"):
+    with pytest.raises(FormatError, match=r"holds float64 values.* --dtype"):
         open_source(tmp_path / "a.nii")
     source = open_source(tmp_path / "a.nii", OpenOptions(as_dtype="float32"))
     expected = np.asarray(nibabel.load(tmp_path / "a.nii").dataobj).T.astype("f4")
@@ -205,7 +205,7 @@ def test_ome_zarr_tells_axes_scale_and_channels(tmp_path: Path, voxels: Voxels) 
 def test_a_zarr_group_without_metadata_lists_its_arrays(tmp_path: Path, voxels: Voxels) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=3)
     group.create_array("raw", shape=SHAPE, dtype="u2", chunks=(4, 16, 16))[:] = voxels
-    with pytest.raises(FormatError, match=r"without OME metadata; .* --dataset \(raw"):
+    with pytest.raises(FormatError, match=r"without OME metadata; .* --array \(raw"):
         open_source(tmp_path / "a.zarr", OpenOptions(voxel_um=UM))
     check(tmp_path / "a.zarr", voxels, voxel_um=UM, dataset="raw")
     check(tmp_path / "a.zarr" / "raw", voxels, voxel_um=UM)

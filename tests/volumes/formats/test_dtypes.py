@@ -44,7 +44,7 @@ def test_exact_counterparts_need_no_word(
 @pytest.mark.parametrize("stored", ["float64", "int32", "int64"])
 def test_doubtful_images_ask_for_a_dtype(read_all: Make, tmp_path: Path, stored: str) -> None:
     np.save(tmp_path / "a.npy", np.arange(60).reshape(3, 4, 5).astype(stored))
-    with pytest.raises(FormatError, match=f"holds {stored} values, .* --as-dtype"):
+    with pytest.raises(FormatError, match=f"holds {stored} values, .* --dtype"):
         read_all(tmp_path / "a.npy", voxel_um=(1, 1, 1))
     info, read = read_all(tmp_path / "a.npy", voxel_um=(1, 1, 1), as_dtype="uint16")
     assert info.dtype == "uint16"
@@ -54,7 +54,7 @@ def test_doubtful_images_ask_for_a_dtype(read_all: Make, tmp_path: Path, stored:
 @pytest.mark.parametrize(
     ("values", "as_dtype", "words"),
     [
-        (np.array([1.0, np.nan]), "uint16", r"nan at voxel \(0, 0, 1\) .*integers belong"),
+        (np.array([1.0, np.nan]), "uint16", r"nan at voxel \(0, 0, 1\).*integers belong"),
         (np.array([1.0, np.inf]), "uint8", "inf at voxel"),
         (np.array([1.0, 2.5]), "uint16", "fractions where uint16 integers belong"),
         (np.array([1, 70_000], "i4"), "uint16", "values 1 to 70000 do not fit uint16"),
@@ -85,7 +85,7 @@ def test_what_is_no_number_is_refused(read_all: Make, tmp_path: Path) -> None:
 
 def test_a_dtype_of_the_wrong_kind_is_refused(read_all: Make, tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((2, 2, 2), "u1"))
-    with pytest.raises(FormatError, match="--as-dtype uint32 is no dtype of image"):
+    with pytest.raises(FormatError, match="--dtype uint32 is no dtype of image"):
         read_all(tmp_path / "a.npy", voxel_um=(1, 1, 1), as_dtype="uint32")
 
 
