@@ -105,7 +105,8 @@ def _tools() -> str:
         "`gateway run TOOL --help` prints the same on the command line.\n",
     ]
     for spec in list_tools():
-        parts += [f"## {spec.id}\n", spec.help.strip() + "\n", f"Version {spec.version}.\n"]
+        parts += [f"## {spec.id}\n", f"{spec.summary}\n", spec.help.strip() + "\n"]
+        parts += [f"Version {spec.version}.\n"]
         for title, ports in (("input", spec.inputs), ("output", spec.outputs)):
             parts += [f"| {title} | kind | needed | what it is |", "|---|---|---|---|"]
             for name, port in ports.items():

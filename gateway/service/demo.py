@@ -16,6 +16,7 @@ from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home
 from gateway.service.ingest import IngestOptions, ingest
 from gateway.service.report import Step, write_report
+from gateway.service.results import DATASET
 from gateway.service.runs import run_options, run_tool
 from gateway.service.samples import Sample, fetch_sample, open_sample, synthesize_sample
 from gateway.service.story import Errors, Story, tell_story
@@ -23,7 +24,6 @@ from gateway.volumes.box import Vector
 from gateway.volumes.dataset import DatasetInfo
 from gateway.volumes.ref import Ref
 
-DATASET = "demo"
 TILES, BRAIN, POSITIONS = f"{DATASET}/tiles", f"{DATASET}/brain", f"{DATASET}/positions"
 NUCLEI, MASKS, REGIONS = f"{DATASET}/nuclei", f"{DATASET}/masks", f"{DATASET}/regions"
 _NO_NETWORK = (

@@ -67,7 +67,7 @@ def tool_help(tool_id: str) -> list[str]:
         ToolNotFoundError: There is no such tool; names those there are.
     """
     spec = get_tool(tool_id)
-    lines = [f"{spec.title} ({spec.id} {spec.version})", "", *spec.help.strip().splitlines()]
+    lines = [f"{spec.id} {spec.version}: {spec.summary}", "", *spec.help.strip().splitlines()]
     for title, flag, ports in (("Inputs", "--in", spec.inputs), ("Outputs", "--out", spec.outputs)):
         lines += ["", f"{title}:"]
         for name, port in ports.items():
