@@ -8,7 +8,7 @@ from gateway.service.illustrations import draw_nuclei
 from gateway.service.results import open_results
 
 IMAGES = Path(__file__).parent / "images"
-_WIDTH, _DIAMETER_UM = 800, 12.0
+_WIDTH, _DIAMETER_UM = 760, 12.0
 
 
 def draw(home: Path) -> None:
