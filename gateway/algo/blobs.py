@@ -28,7 +28,7 @@ WEIGHT = (1.0, 0.9)
 """Of the two responses: greater blobs answer slightly more for the same contrast."""
 RATIO = 1.6
 """The wide Gaussian over the narrow one (doi:10.1098/rspb.1980.0020)."""
-CROWDING = 0.8
+CROWDING = 0.75
 """Two blobs are nearer than this part of the sum of their radii only if one is an artefact."""
 FAINTEST = 4.0
 """Standard deviations of the response below which a maximum is not looked at."""

@@ -11,11 +11,12 @@ WEBER = 0.1
 """Response over the light around it: below this, a ripple of the tissue."""
 TEXTURE = 8.0
 """Response over its own spread in the whole volume, where nuclei are sparse."""
-TEXTURE_LIMIT = 0.25
-"""... but no more than this part of a bright nucleus, where nuclei fill the volume."""
+CROWDED = 9.0
+"""... which they are not where a bright nucleus is less than about this many spreads: there the
+spread is that of the nuclei, and the limit falls with the square of the ratio."""
 FLOOR = 0.12
 """Response over that of the typical nucleus: below it, out-of-focus light and debris."""
-ROUND = 0.25
+ROUND = 0.2
 """Second largest curvature over the largest: below it, the face of a slab or a seam."""
 
 
@@ -37,9 +38,21 @@ def choose_nuclei(
     limit = np.maximum(NOISE * blobs["noise"], WEBER * (blobs["surround"] - black))
     chosen = (response * sensitivity >= limit) & (blobs["roundness"] >= ROUND)
     bright = typical(response[chosen], 2)
-    chosen &= response * sensitivity >= min(TEXTURE * spread, TEXTURE_LIMIT * bright)
+    chosen &= response * sensitivity >= texture_limit(bright, spread)
     chosen &= response * sensitivity >= FLOOR * typical(response[chosen], 1)
     return np.asarray(chosen, np.bool_)
+
+
+def texture_limit(bright: float, spread: float) -> float:
+    """Return the response that a ripple of the tissue may reach.
+
+    Args:
+        bright: Response of a bright nucleus.
+        spread: Standard deviation of the response in the whole volume.
+    """
+    if spread <= 0:
+        return 0.0
+    return spread * min(TEXTURE, (bright / spread / CROWDED) ** 2)
 
 
 def typical(response: NDArray[np.float64], power: int) -> float:
