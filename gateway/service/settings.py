@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ SETTINGS_FILE = "gateway.toml"
 _PREFIX = "GATEWAY_"
 _HOME_VARIABLE = "GATEWAY_HOME"
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]\Z")
+_NEARLY = 0.85
 _LEAST_MEMORY = 256_000_000
 
 
@@ -105,6 +107,7 @@ def read_settings(home: Path) -> Settings:
     file = home / SETTINGS_FILE
     values = _read_toml(file)
     _refuse_unknown(values, file)
+    _refuse_misspelt(os.environ)
     try:
         settings = Settings(**values)
     except ValidationError as error:
@@ -136,6 +139,17 @@ def _refuse_unknown(values: dict[str, Any], file: Path) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
             raise SettingsError(f"{file} has an unknown setting {name!r}; {hint}")
+
+
+def _refuse_misspelt(names: Iterable[str]) -> None:
+    """Refuse a variable that is nearly a setting: it would be ignored without a word."""
+    known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name in sorted(set(names) - {*known, _HOME_VARIABLE}):
+        near = difflib.get_close_matches(name, known, n=1, cutoff=_NEARLY)
+        if name.startswith(_PREFIX) and near:
+            raise SettingsError(
+                f"the environment variable {name} is no setting; did you mean {near[0]}?"
+            )
 
 
 def _explain(error: ValidationError, file: Path) -> str:

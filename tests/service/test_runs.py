@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,15 @@ def test_the_person_of_the_settings_is_the_agent(filled) -> None:
     run = gateway.catalogue.run(result.run_id)
     assert (run.person, run.orcid) == ("Santiago", "0000-0002-1825-0097")
     assert read_crate(gateway.store, "m2").runs == (run,)
+
+
+def test_runs_that_end_at_once_in_one_dataset_are_all_in_its_crate(filled) -> None:
+    def blur(radius: int) -> str:
+        outputs = {"image": f"m1/blurred_{radius}"}
+        run = filled.run("trial_blur", {"image": "m1/raw"}, outputs, {"radius": radius})
+        return run.run_id
+
+    with ThreadPoolExecutor(4) as pool:
+        made = set(pool.map(blur, range(6)))
+    assert made <= {run.id for run in read_crate(filled.gateway.store, "m1").runs}
+    assert verify(filled.gateway, "m1").faults == verify(filled.gateway, "m1").unrecorded == ()

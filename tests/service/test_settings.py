@@ -86,6 +86,25 @@ def test_a_wrong_setting_of_the_environment_names_the_variable(
         read_settings(write(tmp_path, ""))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("MEMROY", "MEMORY"), ("CATALOG", "CATALOGUE"), ("WORKER", "WORKERS")]
+)
+def test_a_misspelt_variable_is_not_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, right: str
+) -> None:
+    monkeypatch.setenv(f"GATEWAY_{wrong}", "1")
+    with pytest.raises(SettingsError, match=f"GATEWAY_{wrong} is no setting; .* GATEWAY_{right}"):
+        read_settings(write(tmp_path, ""))
+
+
+def test_variables_of_other_purposes_are_let_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TEST_DATA", "TEST_POSTGRES", "REQUIRE", "HOME", "STORES_IN_THE_NORTH"):
+        monkeypatch.setenv(f"GATEWAY_{name}", "x")
+    read_settings(write(tmp_path, ""))
+
+
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "gateway.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SettingsError, match="is not valid TOML"):
