@@ -127,8 +127,13 @@ def list_entries(store: Store, dataset: str) -> tuple[Entry, ...]:
 
 def find_entry(store: Store, ref: Ref) -> Entry | None:
     """Return what carries the name `ref`, of whatever kind, or None where the name is free."""
+    # One listing costs a bucket less than a question per kind; a web server may have none.
+    there = store.list(ref.dataset) if store.writable else None
     for suffix, kind in _LISTED.items():
-        key = f"{ref.dataset}/{ref.name}{suffix}"
+        name = f"{ref.name}{suffix}"
+        if there is not None and name not in (*there.folders, *there.files):
+            continue
+        key = f"{ref.dataset}/{name}"
         if _is_complete(store, key, suffix):
             return Entry(ref, _exact_kind(store, key, kind), key)
     return None

@@ -84,8 +84,15 @@ class LocalStore:
                 raise
 
     def exists(self, key: str) -> bool:
-        """Whether there is a file or folder of that key."""
-        return self._path(key).exists()
+        """Whether there is a file or folder of that key.
+
+        Raises:
+            StoreError: The store has vanished, so that nobody can tell.
+        """
+        if self._path(key).exists():
+            return True
+        self._require_root()
+        return False
 
     def list(self, prefix: str = "") -> Listing:
         """Name the folders and files directly inside a folder; empty where there is none."""

@@ -17,6 +17,7 @@ from gateway.volumes.link import register
 from gateway.volumes.model import VolumeInfo
 from gateway.volumes.ref import parse_ref
 from gateway.volumes.store import Store, open_store
+from gateway.volumes.volume import open_volume
 from gateway.volumes.writer import create_volume
 
 SHAPE = (64, 96, 128)
@@ -33,6 +34,13 @@ def _fill(store: Store, dataset: str = "m1") -> None:
         reduce = reduce_mode if kind == "labels" else reduce_mean
         writer = create_volume(store, f"{dataset}/{name}.ome.zarr", info, reduce)
         writer.finish([writer.write(Box.of_shape(SHAPE), voxels[np.newaxis].astype(dtype))])
+
+
+def _smooth(store: Store, **options: Any) -> str | None:
+    spec = get_tool("smooth_gaussian")
+    call = make_call(spec, {"image": "m1/raw"}, {"image": "m1/smooth"}, {"sigma_um": 1.0})
+    result = execute(make_plan(spec, call, store, RunOptions(**options)), store)
+    return result.outputs["image"].digest
 
 
 def _measure(store: Store, **options: Any) -> str | None:
@@ -56,8 +64,16 @@ def test_a_run_on_a_bucket(in_a_folder: Store, s3_url: str) -> None:
     _fill(bucket)
     digest = _measure(bucket, workers=2, block_voxels=(32, 64, 64))
     assert digest == _measure(in_a_folder, workers=1)
+    smooth = _smooth(bucket, workers=1, block_voxels=(30, 50, 70))
+    assert smooth == _smooth(in_a_folder, workers=1)
+    assert open_volume(bucket, "m1/smooth.ome.zarr").info.digest == smooth
     kinds = [(entry.ref.name, entry.kind) for entry in list_entries(bucket, "m1")]
-    assert kinds == [("cells", "points"), ("masks", "labels"), ("raw", "image")]
+    assert kinds == [
+        ("cells", "points"),
+        ("masks", "labels"),
+        ("raw", "image"),
+        ("smooth", "image"),
+    ]
     assert ".staging" not in bucket.list("m1").folders
 
 

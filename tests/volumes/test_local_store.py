@@ -87,6 +87,7 @@ def test_a_vanished_store_is_not_made_anew(store: Store) -> None:
         lambda: store.get("m1/x"),
         lambda: store.open("m1/x"),
         lambda: store.list("m1"),
+        lambda: store.exists("m1/x"),
         lambda: store.publish("m1/x", "m1/y"),
     ):
         with pytest.raises(StoreError, match="has vanished: its folder is gone; mount the share"):

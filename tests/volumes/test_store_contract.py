@@ -1,12 +1,14 @@
 """What every store must keep, told once and run over all of them."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorstore as ts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import ExistsError, NotFoundError, RefError, StoreError
 from gateway.volumes.dataset import (
@@ -134,6 +136,46 @@ def test_replaces_and_deletes(store: Store) -> None:
     assert store.get("ab") == b"neighbour"
     with pytest.raises(RefError, match="deleting the whole store"):
         store.delete("")
+
+
+NAMES = st.sampled_from(["a", "a/b", "a/b/c", "ab", "d/zarr.json", "d/0/c", "e"])
+STEPS = st.lists(st.tuples(st.sampled_from(["put", "delete", "publish"]), NAMES, NAMES), max_size=8)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(STEPS)
+def test_does_what_a_dictionary_would(store: Store, steps: list[tuple[str, str, str]]) -> None:
+    """Keep a model beside the store; where a folder would take the place of a file, leave it."""
+    for name in (*store.list().folders, *store.list().files):
+        store.delete(name)
+    model: dict[str, bytes] = {}
+    folders: set[str] = set()  # a folder store keeps them when they are empty
+
+    def free(key: str) -> bool:
+        return key not in folders and not any(key.startswith(f"{known}/") for known in model)
+
+    for number, (step, key, other) in enumerate(steps):
+        if step == "put" and free(key):
+            content = model[key] = f"{key} {number}".encode()
+            store.put(key, content)
+            folders |= set(map(str, PurePosixPath(key).parents))
+        if step == "delete":
+            store.delete(key)
+            model = {k: v for k, v in model.items() if not f"{k}/".startswith(f"{key}/")}
+        if step == "publish" and key in model and other not in model and free(other):
+            store.publish(key, other)
+            model[other] = model.pop(key)
+            folders |= set(map(str, PurePosixPath(other).parents))
+    assert {key: store.get(key) for key in _all_keys(store)} == model
+
+
+def _all_keys(store: Store, prefix: str = "") -> Iterator[str]:
+    listing = store.list(prefix)
+    yield from (f"{prefix}{'/' if prefix else ''}{name}" for name in listing.files)
+    for name in listing.folders:
+        yield from _all_keys(store, f"{prefix}/{name}" if prefix else name)
 
 
 def test_publishes_a_file_once(store: Store) -> None:
