@@ -9,7 +9,7 @@ BINS = 16
 """Bins per in-plane axis that an overlap is averaged in."""
 TERMS = 4
 """Coefficients of the vignette: y^2, y^4, x^2, x^4, of a tile that reaches from -1 to 1."""
-_GAIN_RIDGE, _FIELD_RIDGE = 1e-3, 1e-3
+_GAIN_RIDGE, _FIELD_RIDGE = 1e-4, 1e-4
 _HUBER = 1.5  # deviations beyond which a bin loses weight
 _ROUNDS = 12
 _WORTHWHILE = 0.95  # the correction must cut the disagreement of overlaps at least to this part

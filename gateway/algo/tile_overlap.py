@@ -1,10 +1,10 @@
 """Which tiles of a grid meet, and which part of each can hold the other's content."""
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 Index = tuple[int, int, int]
 
@@ -53,15 +53,31 @@ def find_pairs(nominal: NDArray[np.float64], shapes: NDArray[np.int64]) -> list[
     """
     if len(nominal) < 2:  # noqa: PLR2004
         return []
-    scaled = nominal / shapes.max(axis=0)
-    near = cKDTree(scaled).query_pairs(1.0, p=np.inf, output_type="ndarray")
     pairs = []
-    for first, second in sorted((min(a, b), max(a, b)) for a, b in near.tolist()):
+    for first, second in _near(nominal, shapes.max(axis=0)):
         moved = nominal[second] - nominal[first]
         extent = overlap_extent(moved, shapes[first], shapes[second])
         if (extent >= 1).all():
             pairs.append(TilePair(first=first, second=second, displacement=_index(np.rint(moved))))
     return pairs
+
+
+def _near(nominal: NDArray[np.float64], reach: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the pairs in the same or touching cells of a lattice as wide as the largest tile."""
+    cells: dict[tuple[int, ...], list[int]] = {}
+    keys = [tuple(key) for key in np.floor(nominal / reach).astype(np.int64).tolist()]
+    for index, key in enumerate(keys):
+        cells.setdefault(key, []).append(index)
+    return [
+        (index, other)
+        for index, key in enumerate(keys)
+        for other in sorted(
+            other
+            for step in product((-1, 0, 1), repeat=3)
+            for other in cells.get(tuple(np.add(key, step).tolist()), ())
+            if other > index
+        )
+    ]
 
 
 def overlap_extent(
