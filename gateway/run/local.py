@@ -137,7 +137,6 @@ class LocalEngine:
                 raise TaskFailure(worker.block, message["error"], message["trace"])
             elif "idle" in message:
                 worker.idle = True
-                left -= self._skipped(job, worker)
 
     def close(self) -> None:
         """Kill all workers."""
@@ -156,12 +155,6 @@ class LocalEngine:
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers if not worker.idle]
-
-    def _skipped(self, job: Job, worker: _Worker) -> set[int]:
-        """Return tasks that a worker left out because somebody else had done them."""
-        skipped = set(worker.tasks)
-        worker.tasks = set()
-        return skipped & job.space.staging.done_tasks(job.name) if skipped else set()
 
     def _bury(
         self,

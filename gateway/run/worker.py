@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             space = Workspace.open(open_store(given.store), parse_ref(given.run), _LIMITS)
             if given.serve:
                 return _serve(space, channel)
-            return _run_batch(space, channel, given.name, parse_tasks(given.tasks))
+            done = space.staging.done_tasks(given.name)
+            left = [task for task in parse_tasks(given.tasks) if task not in done]
+            return _run_batch(space, channel, given.name, left)
         except GatewayError as error:
             channel.send(failed=-1, **_explain(error))
             return 1
@@ -114,10 +116,7 @@ def _serve(space: Workspace, channel: _Channel) -> int:
 
 
 def _run_batch(space: Workspace, channel: _Channel, name: str, tasks: Iterable[int]) -> int:
-    done = space.staging.done_tasks(name)
     for task in tasks:
-        if task in done:
-            continue
         try:
             report = run_task(space, name, task, channel.block)
         except MemoryError:

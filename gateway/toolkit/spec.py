@@ -33,7 +33,8 @@ class Example:
     """Port to the name of a fixture that `gateway.toolkit.fixtures` makes."""
     params: Mapping[str, Any]
     expect: Mapping[str, str]
-    """Output port to its digest."""
+    """Output port to its digest; '' where the last bit of a float may differ between processors:
+    such an output is only held to be the same for all blocks, workers and engines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from gateway.errors import CallError, FormatError
 from gateway.toolkit.define import tool
 from gateway.toolkit.passes import Arrays, Blocks, Pass, Passes, Work
 from gateway.toolkit.ports import Image, Labels, Points
+from gateway.toolkit.spec import Example
 from gateway.volumes.box import Box, Shape
 from gateway.volumes.model import Channel, VolumeInfo
 from gateway.volumes.source import Source
@@ -51,6 +52,13 @@ class Nuclei(NamedTuple):
     image="brain-gateway/core",
     edam=("operation_3443", "topic_3382"),
     doi=("10.1098/rspb.1980.0020", "10.1023/A:1008045108935"),
+    examples=(
+        Example(
+            inputs={"image": "two_blobs"},
+            params={"diameter_um": 30.0},
+            expect={"nuclei": "", "labels": ""},
+        ),
+    ),
 )
 def detect_nuclei(
     image: Image,

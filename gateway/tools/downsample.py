@@ -13,6 +13,7 @@ from gateway.errors import CallError
 from gateway.toolkit.define import tool
 from gateway.toolkit.passes import Arrays, Blocks, Pass, Passes, Work
 from gateway.toolkit.ports import Image, Labels
+from gateway.toolkit.spec import Example
 from gateway.volumes.box import Box, Shape
 from gateway.volumes.model import VolumeInfo
 
@@ -32,7 +33,20 @@ class Downsampled(NamedTuple):
     labels: Labels | None
 
 
-@tool(version="1.0.0", image="brain-gateway/core", edam=("operation_3443",))
+@tool(
+    version="1.0.0",
+    image="brain-gateway/core",
+    edam=("operation_3443",),
+    examples=(
+        Example(
+            inputs={"image": "two_blobs"},
+            params={"factor": (2, 2, 2)},
+            expect={
+                "image": "blake3:c6dedab11354e0ceb178ad67c76566eca9e746c20fe1f578e073b1b3ec595c54"
+            },
+        ),
+    ),
+)
 def downsample(
     image: Image | None = None,
     labels: Labels | None = None,

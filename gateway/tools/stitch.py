@@ -21,6 +21,7 @@ from gateway.errors import CallError
 from gateway.toolkit.define import tool
 from gateway.toolkit.passes import Arrays, Blocks, Items, Pass, Passes, Work
 from gateway.toolkit.ports import Image, Points, Tiles
+from gateway.toolkit.spec import Example
 from gateway.volumes.box import Box, Shape, Vector
 from gateway.volumes.model import VolumeInfo
 from gateway.volumes.tiles import TileGrid
@@ -54,6 +55,9 @@ class _Plan:
     image="brain-gateway",
     edam=("operation_3443", "topic_3382"),
     doi=("10.1109/TASSP.1977.1162943", "10.1109/TIP.2011.2181402", "10.1109/LRA.2020.2965893"),
+    examples=(
+        Example(inputs={"tiles": "four_tiles"}, params={}, expect={"image": "", "positions": ""}),
+    ),
 )
 def stitch(
     tiles: Tiles,

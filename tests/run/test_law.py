@@ -117,8 +117,11 @@ def test_a_run_killed_again_and_again_ends_with_the_same(digests, store, tool):
         try:
             process.wait(timeout=0.8 + chance.random() * 1.2 + 0.1 * attempt)
         except subprocess.TimeoutExpired:
+            workers = psutil.Process(process.pid).children()
             process.kill()
             kills += 1
+            _, alive = psutil.wait_procs(workers, timeout=20)
+            assert not alive, "a worker outlives the run that started it"
         out, err = process.communicate()
         if process.returncode == 0:
             break

@@ -1,6 +1,4 @@
-"""The law of tools: however an example is cut, its outputs have the digests that it promises."""
-
-from itertools import product
+"""The law of tools: however an example is cut, its outputs have one digest."""
 
 import pytest
 
@@ -29,19 +27,23 @@ def example_store(tmp_path_factory):
     return store
 
 
-@pytest.mark.parametrize(("block", "example"), list(product(BLOCKS, EXAMPLES)))
-def test_an_example_gives_what_it_promises_however_it_is_cut(example_store, block, example):
-    tool, number = example
+@pytest.mark.parametrize(("tool", "number"), EXAMPLES)
+def test_an_example_gives_the_same_however_it_is_cut(example_store, tool, number):
     spec = get_tool(tool)
     given = spec.examples[number]
-    name = f"{tool}-{number}-{BLOCKS.index(block)}"
     inputs = {port: f"examples/{fixture}" for port, fixture in given.inputs.items()}
-    wanted = [port for port, what in spec.outputs.items() if not what.optional]
-    outputs = {port: f"made/{name}-{port}" for port in {*wanted, *given.expect}}
-    call = make_call(spec, inputs, outputs, given.params)
-    plan = make_plan(spec, call, example_store, RunOptions(workers=1, block_voxels=block))
-    result = execute(plan, example_store)
-    assert {port: out.digest for port, out in result.outputs.items()} == dict(given.expect)
+    wanted = {port for port, what in spec.outputs.items() if not what.optional}
+    promised = {port: digest for port, digest in given.expect.items() if digest}
+    first = None
+    for cut, block in enumerate(BLOCKS):
+        outputs = {port: f"made/{tool}-{number}-{cut}-{port}" for port in {*wanted, *given.expect}}
+        call = make_call(spec, inputs, outputs, given.params)
+        plan = make_plan(spec, call, example_store, RunOptions(workers=1, block_voxels=block))
+        made = execute(plan, example_store).outputs
+        digests = {port: output.digest for port, output in made.items()}
+        first = first or digests
+        assert digests == first, f"blocks of {block} give something else than whole tasks"
+    assert first == first | promised, "the promised digest is another: change the version too"
 
 
 def test_example_data_is_the_same_on_every_machine():
