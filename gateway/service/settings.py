@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Worker processes of a run; unset means one per core, as far as memory allows."""
     person_name: str | None = Field(default=None, max_length=200)
-    """Who runs things here, as the provenance shall name them."""
+    """Who runs things here, as the provenance shall name them; unset takes the account's name."""
     person_orcid: Annotated[str, AfterValidator(_check_orcid)] | None = None
     """Their ORCID iD."""
 
