@@ -1,9 +1,11 @@
 """Moments are those of scipy and scikit-image, and exactly the same however blocks are cut."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -137,3 +139,21 @@ def test_many_labels_of_many_blocks_are_joined_in_batches() -> None:
     assert part["label"].tolist() == labels.ravel().tolist()
     merged = merge_moments([part] * 20)
     assert merged["sizes"].tolist() == [20] * 2**16
+
+
+@pytest.mark.data
+def test_real_nuclei_are_measured_as_scikit_image_does(data_dir: Path) -> None:
+    folder = data_dir / "nuclei_stardist_synth3d"
+    labels, image = (tifffile.imread(folder / f"{name}.tif") for name in ("labels", "raw"))
+    labels = labels.astype(np.uint32)
+    steps = _steps(image)
+    found = _cut(labels, image, (20, 50, 33), steps)
+    mean, std, *_ = describe_powers(found["powers"][:, 0], found["sizes"], steps)
+    regions = regionprops(labels.astype(int), image)
+    assert len(regions) == len(found["label"]) > 30
+    for row, region in enumerate(regions):
+        assert (found["label"][row], found["sizes"][row]) == (region.label, region.area)
+        assert (*found["start"][row], *found["stop"][row]) == region.bbox
+        np.testing.assert_allclose(
+            [mean[row], std[row]], [region.intensity_mean, region.intensity_std], rtol=1e-6
+        )
