@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 from gateway.service.gateway import open_gateway
-from gateway.service.illustrations import draw_nuclei
+from gateway.service.illustrations import draw_half_ringed
 from gateway.service.results import open_results
 
 IMAGES = Path(__file__).parent / "images"
-_WIDTH, _DIAMETER_UM = 760, 12.0
+_WIDTH, _DIAMETER_UM = 790, 12.0
 
 
 def draw(home: Path) -> None:
@@ -16,7 +16,7 @@ def draw(home: Path) -> None:
     IMAGES.mkdir(exist_ok=True)
     gateway = open_gateway(home)
     with gateway.catalogue:
-        picture = draw_nuclei(open_results(gateway), _DIAMETER_UM, _WIDTH)
+        picture = draw_half_ringed(open_results(gateway), _DIAMETER_UM, _WIDTH)
     (IMAGES / "nuclei.png").write_bytes(picture)
 
 

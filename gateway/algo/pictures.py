@@ -81,7 +81,7 @@ def draw_image(
     smooth = "nearest" if zoom > 1 else "antialiased"
     axes.imshow(image, cmap="gray", vmin=window[0], vmax=window[1], interpolation=smooth)
     if rings is not None and len(rings.centres):
-        _add_rings(axes, rings)
+        _add_rings(axes, rings, line=max(0.6, 1.1 * width / _LONG_SIDE))
     if scale_bar is not None:
         _add_scale_bar(axes, scale_bar, (height, across), zoom)
     axes.set_xlim(-0.5, across - 0.5)
@@ -142,7 +142,7 @@ def scale_to_bytes(image: NDArray[Any], window: tuple[float, float]) -> NDArray[
     return np.asarray(np.rint(np.clip(share, 0, 1) * 255), np.uint8)
 
 
-def _add_rings(axes: Any, rings: Rings) -> None:
+def _add_rings(axes: Any, rings: Rings, *, line: float) -> None:
     from matplotlib.collections import EllipseCollection
 
     diameters = np.full(len(rings.centres), 2 * rings.radius)
@@ -154,7 +154,7 @@ def _add_rings(axes: Any, rings: Rings) -> None:
         offsets=rings.centres[:, ::-1],
         offset_transform=axes.transData,
         facecolors="none",
-        linewidths=1.1,
+        linewidths=line,
         array=rings.values,
         cmap=_RING_COLOURS,
     )

@@ -50,14 +50,22 @@ def draw_pictures(things: Results, diameter_um: float) -> list[Picture]:
     ]
 
 
-def draw_nuclei(things: Results, diameter_um: float, width: int = _WIDTH) -> bytes:
-    """Draw the brain from above with a ring around every nucleus, as a PNG."""
-    return _draw_ringed(things, project(things.brain), diameter_um, width)
+def draw_half_ringed(things: Results, diameter_um: float, width: int) -> bytes:
+    """Draw the brain from above, a ring around every nucleus of the right half, as a PNG."""
+    return _draw_ringed(things, project(things.brain), diameter_um, width, from_share=0.5)
 
 
-def _draw_ringed(things: Results, seen: Projections, diameter_um: float, width: int) -> bytes:
+def _draw_ringed(
+    things: Results,
+    seen: Projections,
+    diameter_um: float,
+    width: int,
+    *,
+    from_share: float = 0.0,
+) -> bytes:
     pixel_um = seen.level.voxel_um[2]
     at = seen.pixels(things.centres_um)
+    at = at[at[:, 2] >= from_share * seen.top.shape[1] - 1]
     radius = diameter_um / 2 / pixel_um * _RING
     return draw_image(
         seen.top,
