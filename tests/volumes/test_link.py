@@ -193,6 +193,48 @@ def test_precomputed_keeps_its_offset(store: Store, tmp_path: Path) -> None:
     assert volume.read_unit == (8, 8, 8)
 
 
+def test_precomputed_scales_share_a_corner(store: Store, tmp_path: Path) -> None:
+    fine, coarse = _voxels(16, 8, 8, 1), _voxels(8, 4, 8, 1)
+    whole = {"type": "image", "data_type": "uint16", "num_channels": 1}
+    for voxels, resolution in ((fine, [4, 4, 40]), (coarse, [8, 8, 40])):
+        scale = {
+            "size": voxels.shape[:3],
+            "encoding": "raw",
+            "chunk_size": [8, 8, 8],
+            "resolution": resolution,
+        }
+        info = {"multiscale_metadata": whole, "scale_metadata": scale}
+        spec = _spec(tmp_path / "p", "neuroglancer_precomputed", **info)
+        ts.open(spec, create=True).result()[...] = voxels
+    volume = _volume(store, tmp_path / "p")
+    assert volume.info.levels[1].factor == (1, 2, 2)
+    assert volume.info.levels[1].voxel_um == pytest.approx((0.04, 0.008, 0.008))
+    assert volume.info.levels[1].origin_um == pytest.approx((0, 0.002, 0.002))
+    np.testing.assert_array_equal(volume[1, 0], coarse[..., 0].T)
+
+
+def test_ome_zarr_0_1_says_neither_axes_nor_scale(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "old.zarr"
+    for name, size in (("0", 8), ("1", 4)):
+        _write(_spec(path / name, "zarr"), _voxels(1, 2, size, size, size))
+    datasets = [{"path": "0"}, {"path": "1"}]
+    (path / ".zattrs").write_text(json.dumps({"multiscales": [{"datasets": datasets}]}))
+    with pytest.raises(FormatError, match="does not say how large its voxels are"):
+        register(store, RAW, str(path))
+    volume = _volume(store, path, OpenOptions(voxel_um=(4, 1, 1)))
+    assert (len(volume.info.channels), volume.info.times) == (2, 1)
+    assert volume.info.levels[1].voxel_um == (8, 2, 2)
+    assert volume.info.levels[1].origin_um == (2, 0.5, 0.5)
+    assert volume[1].shape == (2, 4, 4, 4)
+
+
+def test_a_series_is_opened_by_its_number(store: Store, tmp_path: Path) -> None:
+    voxels = _ome_0_4(tmp_path / "all.zarr" / "1")
+    (tmp_path / "all.zarr" / ".zattrs").write_text('{"bioformats2raw.layout": 3}')
+    volume = _volume(store, tmp_path / "all.zarr", OpenOptions(series=1))
+    np.testing.assert_array_equal(volume[0], voxels[0])
+
+
 def test_precomputed_segmentation_is_labels(store: Store, tmp_path: Path) -> None:
     voxels = _voxels(16, 8, 8, 1, dtype="uint64") * np.uint64(2**40)
     scale = {
@@ -310,7 +352,7 @@ def test_what_cannot_be_told_is_asked_for(store: Store, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"nothing at .*empty is known; expected the root of an"):
         register(store, RAW, str(tmp_path / "empty"))
     (tmp_path / "empty" / ".zattrs").write_text('{"bioformats2raw.layout": 3}')
-    with pytest.raises(FormatError, match="holds a series of images; register one of them"):
+    with pytest.raises(FormatError, match="holds a series of images; choose one with --series"):
         register(store, RAW, str(tmp_path / "empty"))
     (tmp_path / "empty" / ".zattrs").write_text('{"multiscales": [{"datasets": [{}]}]}')
     with pytest.raises(FormatError, match=r"metadata of .* are incomplete: KeyError"):

@@ -9,6 +9,7 @@ from gateway.volumes.formats.metadata import to_um
 from gateway.volumes.inplace.described import Described, StoredLevel, Units, read_document
 from gateway.volumes.keys import join_key
 from gateway.volumes.model import Channel
+from gateway.volumes.objects import public_url
 from gateway.volumes.store import Store
 
 _OLD_AXES = "tczyx"
@@ -29,7 +30,8 @@ def describe(store: Store) -> Described | None:
     if not ome.get("multiscales"):
         if "bioformats2raw.layout" in ome:
             raise FormatError(
-                f"{store.url} holds a series of images; register one of them, e.g. {store.url}/0"
+                f"{public_url(store.url)} holds a series of images; choose one with --series, "
+                "e.g. --series 0"
             )
         return None
     try:
