@@ -157,6 +157,11 @@ class CellTable:
         """Return the hashes of one level: times, channels, cells z, y, x, then 32 bytes."""
         return self._hashes[level]
 
+    @property
+    def missing_count(self) -> int:
+        """Number of cells that never came."""
+        return sum(int(np.count_nonzero(~seen)) for seen in self._seen)
+
     def missing(self) -> Iterator[tuple[int, Box]]:
         """Yield the level and box of every cell that never came."""
         for level, seen in enumerate(self._seen):

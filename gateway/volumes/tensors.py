@@ -10,6 +10,7 @@ from gateway.errors import CorruptionError, GatewayError, NotFoundError, StoreEr
 from gateway.volumes.store import Store
 
 _FULL = ("RESOURCE_EXHAUSTED", "No space left", "Disk quota")
+_FROM_SYSTEM = "os_error_code"
 _CORRUPT = ("DATA_LOSS", "INVALID_ARGUMENT", "FAILED_PRECONDITION", "OUT_OF_RANGE")
 
 
@@ -82,7 +83,7 @@ def explain_error(error: Exception, what: str) -> GatewayError:
             f"no space left to write {what} ({reason}); "
             "free some space, then run the same command to continue"
         )
-    if any(mark in reason for mark in _CORRUPT):
+    if _FROM_SYSTEM not in str(error) and any(mark in reason for mark in _CORRUPT):
         return CorruptionError(
             f"{what} cannot be decoded: {reason}; "
             "its content differs from what was written: restore the file or make the volume again"

@@ -4,6 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,11 @@ class _Pending:
     box: Box
     writes: list[Any]
 
+    def settle(self) -> None:
+        """Wait for the end of the writes, good or bad."""
+        for write in self.writes:
+            write.exception()
+
 
 class VolumeWriter:
     """Fills a volume, shard by shard, from any number of processes."""
@@ -100,16 +106,20 @@ class VolumeWriter:
         self._check_voxels(box, voxels)
         parts: list[Cells] = []
         flying: deque[_Pending] = deque()
-        for shard in shard_boxes(base, box):
-            for channel in range(len(self._info.channels)):
+        try:
+            for shard, channel in product(shard_boxes(base, box), range(len(self._info.channels))):
                 content = voxels[(channel, *shard.slices(box.start))]
                 cells, pending = self._start_shard(shard, content, channel, time)
                 parts.append(cells)
                 flying.append(pending)
                 if len(flying) > _SHARDS_IN_FLIGHT:
                     self._wait(flying.popleft())
-        for pending in flying:
-            self._wait(pending)
+            while flying:
+                self._wait(flying.popleft())
+        finally:
+            # After an error: no write may go on from memory that the caller uses again.
+            for pending in flying:
+                pending.settle()
         return join_cells(parts)
 
     def write_level(self, level: int, box: Box, *, time: int = 0) -> Cells:
@@ -129,12 +139,12 @@ class VolumeWriter:
         """
         check_aligned(self._info.levels[level], box, self._key)
         parts = []
-        for shard in shard_boxes(self._info.levels[level], box):
-            for channel in range(len(self._info.channels)):
-                voxels = self._reduced(level, shard, channel, time)
-                pending = _Pending(level, shard, [self._put(level, shard, voxels, channel, time)])
-                parts.append(hash_cells(voxels, shard, level=level, time=time, channel=channel))
-                self._wait(pending)
+        shards = shard_boxes(self._info.levels[level], box)
+        for shard, channel in product(shards, range(len(self._info.channels))):
+            voxels = self._reduced(level, shard, channel, time)
+            writes = [self._put(level, shard, voxels, channel, time)]
+            parts.append(hash_cells(voxels, shard, level=level, time=time, channel=channel))
+            self._wait(_Pending(level, shard, writes))
         return join_cells(parts)
 
     def finish(self, cells: Iterable[Cells], made_by: str | None = None) -> VolumeInfo:
@@ -151,12 +161,13 @@ class VolumeWriter:
         table = CellTable(self._info)
         for part in cells:
             table.add(part)
-        missing = list(table.missing())
-        if missing:
-            level, box = missing[0]
+        missing = next(table.missing(), None)
+        if missing is not None:
+            level, box = missing
             raise RunError(
                 f"{self._key} is not complete: level {level}, box {box} was never written "
-                f"({len(missing)} cells of {CELL}³ are missing); run the same command to continue"
+                f"({table.missing_count} cells of {CELL}³ are missing); "
+                "run the same command to continue"
             )
         digests = {}
         for number, level_info in enumerate(self._info.levels):
@@ -195,6 +206,7 @@ class VolumeWriter:
             for write in pending.writes:
                 write.result()
         except Exception as error:
+            pending.settle()
             what = f"{self._key}, level {pending.level}, box {pending.box}, in {self._store.url}"
             raise explain_error(error, what) from error
 

@@ -10,7 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.algo.pyramid import reduce_mean, reduce_mode
-from gateway.errors import AlignmentError, CorruptionError, ExistsError, NotFoundError, RunError
+from gateway.errors import (
+    AlignmentError,
+    CorruptionError,
+    ExistsError,
+    NotFoundError,
+    RunError,
+    StoreError,
+)
 from gateway.volumes.box import Box
 from gateway.volumes.digest import Cells, hash_cells, join_cells, level_digest
 from gateway.volumes.layout import choose_layout, relative_factor, shard_boxes
@@ -153,6 +160,18 @@ def test_an_unwritten_box_is_named_and_no_digest_appears(store):
     with pytest.raises(RunError, match=rf"level 0, box {skipped.start[0]}:.* was never written"):
         writer.finish(cells)
     assert open_volume(store, KEY).info.digest is None
+
+
+def test_a_storage_that_fails_is_named_with_the_box(store):
+    writer = create_volume(store, KEY, MICE, reduce_mean)
+    store.put(f"{KEY}/0/c", b"a file where a folder must be")
+    voxels = random_voxels(MICE)
+    expected = r"the storage failed at m1/raw.*, level 0, box 0:64,0:\d+,0:\d+, in /"
+    with pytest.raises(StoreError, match=expected):
+        writer.write(Box.of_shape(MICE.shape), voxels)
+    store.delete(f"{KEY}/0/c")
+    writer.write(Box.of_shape(MICE.shape), voxels)
+    assert np.array_equal(open_volume(store, KEY)[0], voxels)
 
 
 def test_two_writers_that_disagree_are_found(store):
