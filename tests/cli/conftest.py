@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.main import main
+from gateway.service.samples import synthesize_sample
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,20 @@ def home(shell: Shell, tmp_path: Path) -> Path:
     path = tmp_path / "home"
     assert shell("init", path).code == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def small_sample(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("small") / "sample"
+    synthesize_sample(folder, shape=(20, 140, 180), count=60)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made(small_sample, tmp_path_factory):
+    """Return the answer of a demo on a small sample; its home serves all tests that only read."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    words = ["demo", "--sample", str(small_sample), "--out", str(out), "--workers", "1", "--json"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)

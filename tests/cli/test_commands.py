@@ -11,29 +11,8 @@ from pathlib import Path
 
 import pytest
 import tifffile
-from click.testing import CliRunner
-
-from gateway.cli.main import main
-from gateway.service.samples import synthesize_sample
 
 THINGS = ["brain", "masks", "nuclei", "positions", "regions", "tiles"]
-
-
-@pytest.fixture(scope="session")
-def small_sample(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("small") / "sample"
-    synthesize_sample(folder, shape=(20, 140, 180), count=60)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def made(small_sample, tmp_path_factory):
-    """Return the answer of a demo on a small sample; its home serves all tests that only read."""
-    out = tmp_path_factory.mktemp("demo") / "out"
-    words = ["demo", "--sample", str(small_sample), "--out", str(out), "--workers", "1", "--json"]
-    result = CliRunner().invoke(main, words)
-    assert result.exit_code == 0, result.stderr
-    return json.loads(result.stdout)
 
 
 @pytest.fixture
