@@ -9,14 +9,7 @@ import obstore.store
 
 from gateway.errors import FormatError, NotFoundError, RefError, StoreError
 from gateway.volumes.keys import Listing, join_key, parse_key
-from gateway.volumes.objects import (
-    CLIENT,
-    RETRIES,
-    get_object,
-    has_object,
-    open_object,
-    public_url,
-)
+from gateway.volumes.objects import CLIENT, RETRIES, Objects, public_url
 
 INDEX = "index.json"
 """`{"folders": [...], "files": [...]}` beside what it names: a listing for web servers."""
@@ -38,9 +31,10 @@ class HttpStore:
                 "expected http(s)://HOST/PATH without query, fragment or password"
             )
         self._url = url.rstrip("/")
-        self._client = obstore.store.HTTPStore.from_url(
+        client = obstore.store.HTTPStore.from_url(
             self._url, client_options=CLIENT, retry_config=RETRIES
         )
+        self._objects = Objects(client, self._url, is_public=True)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the URL: credentials stay where they are."""
@@ -63,7 +57,7 @@ class HttpStore:
             NotFoundError: There is no such file.
             StoreError: The server failed or refused.
         """
-        return get_object(self._client, parse_key(key), self._url)
+        return self._objects.get(parse_key(key))
 
     def open(self, key: str) -> BinaryIO:
         """Open a file for reading by ranges.
@@ -71,7 +65,7 @@ class HttpStore:
         Raises:
             NotFoundError: There is no such file.
         """
-        return open_object(self._client, parse_key(key), self._url)
+        return self._objects.open(parse_key(key))
 
     def put(self, key: str, data: bytes) -> None:  # noqa: ARG002 - the interface of stores
         """Refuse: a web server is read-only."""
@@ -79,9 +73,9 @@ class HttpStore:
 
     def exists(self, key: str) -> bool:
         """Whether there is a file of that key; of a folder only an index can tell."""
-        if key and has_object(self._client, parse_key(key), self._url):
+        if key and self._objects.has(parse_key(key)):
             return True
-        return has_object(self._client, join_key(key, INDEX), self._url)
+        return self._objects.has(join_key(key, INDEX))
 
     def list(self, prefix: str = "") -> Listing:
         """Name what the index of a folder names.

@@ -13,15 +13,7 @@ import obstore.store
 from gateway.errors import ExistsError, NotFoundError, RefError, StoreError
 from gateway.volumes.aws import find_profile, find_region
 from gateway.volumes.keys import ROOT_FILES, Listing, parse_key
-from gateway.volumes.objects import (
-    CLIENT,
-    RETRIES,
-    get_object,
-    guard,
-    has_object,
-    open_object,
-    public_url,
-)
+from gateway.volumes.objects import CLIENT, RETRIES, Objects, public_url
 
 _OPTIONS = ("endpoint", "region", "anonymous")
 _DELETE_AT_ONCE = 500
@@ -68,6 +60,7 @@ class S3Store:
             skip_signature=self._anonymous,
             config=cast("Any", config),
         )
+        self._objects = Objects(self._client, url, is_public=self._anonymous)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as the URL: credentials stay where they are."""
@@ -90,7 +83,7 @@ class S3Store:
             NotFoundError: There is no such object.
             StoreError: The server failed or refused.
         """
-        return get_object(self._client, parse_key(key), self._url)
+        return self._objects.get(parse_key(key))
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading by ranges.
@@ -98,7 +91,7 @@ class S3Store:
         Raises:
             NotFoundError: There is no such object.
         """
-        return open_object(self._client, parse_key(key), self._url)
+        return self._objects.open(parse_key(key))
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object whole.
@@ -107,21 +100,24 @@ class S3Store:
             StoreError: The server failed or refused.
         """
         self._require_writable(key)
-        with guard(key, self._url):
+        with self._objects.guard(key):
             obstore.put(self._client, parse_key(key), data)
 
     def exists(self, key: str) -> bool:
         """Whether there is an object of that key, or any below it."""
         parse_key(key)
-        if key and has_object(self._client, key, self._url):
+        if key and self._objects.has(key):
             return True
-        listing = self.list(key)
+        try:
+            listing = self.list(key)
+        except NotFoundError:
+            return False  # a public bucket need not let itself be listed
         return bool(listing.folders or listing.files)
 
     def list(self, prefix: str = "") -> Listing:
         """Name the folders and objects directly below a prefix."""
         parse_key(prefix)
-        with guard(prefix, self._url):
+        with self._objects.guard(prefix):
             found = obstore.list_with_delimiter(self._client, prefix or None)
         folders = sorted(path.rsplit("/", 1)[-1] for path in found["common_prefixes"])
         files = sorted(item["path"].rsplit("/", 1)[-1] for item in found["objects"])
@@ -137,11 +133,11 @@ class S3Store:
             raise RefError(f"deleting the whole store {self.url} is refused; name what to delete")
         self._require_writable(prefix)
         keys = list(self._tree(prefix))
-        if has_object(self._client, parse_key(prefix), self._url):
+        if self._objects.has(parse_key(prefix)):
             keys.append(prefix)
         # What makes a thing visible goes first, so that no half of it is seen.
         keys.sort(key=lambda key: (_visibility(prefix, key) == 0, key))
-        with guard(prefix, self._url):
+        with self._objects.guard(prefix):
             for first in range(0, len(keys), _DELETE_AT_ONCE):
                 obstore.delete(self._client, keys[first : first + _DELETE_AT_ONCE])
 
@@ -157,10 +153,10 @@ class S3Store:
         self._require_writable(final_key)
         keys = list(self._tree(staged_key)) or [staged_key]
         keys.sort(key=lambda key: (_visibility(staged_key, key), key))
-        if not has_object(self._client, keys[-1], self._url):
+        if not self._objects.has(keys[-1]):
             raise NotFoundError(f"nothing is staged at {staged_key} in {self.url}")
         targets = [final_key + key[len(staged_key) :] for key in keys]
-        if has_object(self._client, parse_key(targets[-1]), self._url):
+        if self._objects.has(parse_key(targets[-1])):
             raise ExistsError(
                 f"{final_key} already exists in the store {self.url}: what exists is immutable; "
                 "choose another name"
@@ -171,7 +167,7 @@ class S3Store:
         for key, target in zip(keys[len(content) : -1], targets[len(content) : -1], strict=True):
             self._copy(key, target)
         last = self.get(keys[-1])
-        with guard(final_key, self._url):
+        with self._objects.guard(final_key):
             obstore.put(self._client, targets[-1], last, mode="create")
         self.delete(staged_key)
 
@@ -208,14 +204,14 @@ class S3Store:
         """Return None: a bucket has no end."""
 
     def _tree(self, prefix: str) -> Iterator[str]:
-        with guard(prefix, self._url):
+        with self._objects.guard(prefix):
             for batch in obstore.list(self._client, parse_key(prefix)):
                 for item in batch:
                     if item["path"] != prefix:
                         yield item["path"]
 
     def _copy(self, key: str, target: str) -> None:
-        with guard(target, self._url):
+        with self._objects.guard(target):
             obstore.copy(self._client, key, target)
 
     def _require_writable(self, key: str) -> None:

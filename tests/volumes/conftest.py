@@ -26,7 +26,8 @@ class FolderServer:
 
     def __init__(self, folder: Path) -> None:
         self.asked: list[tuple[str, str]] = []
-        handler = partial(_Handler, asked=self.asked, directory=str(folder))
+        self.missing_status = 404
+        handler = partial(_Handler, owner=self, directory=str(folder))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -51,22 +52,25 @@ def web_folder(tmp_path: Path) -> Iterator[tuple[Path, FolderServer]]:
 class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, *args: Any, asked: list[tuple[str, str]], **kwargs: Any) -> None:
-        self._asked = asked
+    def __init__(self, *args: Any, owner: FolderServer, **kwargs: Any) -> None:
+        self._owner = owner
         super().__init__(*args, **kwargs)
 
     def log_message(self, *_args: Any) -> None:
         pass
 
+    def send_error(self, code: int, *args: Any, **kwargs: Any) -> None:
+        super().send_error(self._owner.missing_status if code == 404 else code, *args, **kwargs)
+
     def list_directory(self, path: Any) -> None:  # noqa: ARG002
         self.send_error(404)
 
     def do_HEAD(self) -> None:
-        self._asked.append(("HEAD", self.path))
+        self._owner.asked.append(("HEAD", self.path))
         super().do_HEAD()
 
     def do_GET(self) -> None:
-        self._asked.append(("GET", self.path))
+        self._owner.asked.append(("GET", self.path))
         asked = self.headers.get("Range")
         path = Path(self.translate_path(self.path))
         if not asked or not path.is_file():

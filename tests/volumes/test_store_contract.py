@@ -251,6 +251,17 @@ def test_a_web_server_refuses_writing_and_listing(web_folder: Any) -> None:
         store.list("m1")
 
 
+def test_a_public_server_that_forbids_what_is_not_there(web_folder: Any) -> None:
+    folder, server = web_folder
+    server.missing_status = 403
+    (folder / "there").write_bytes(b"content")
+    store = open_store(server.url)
+    assert store.exists("there")
+    assert not store.exists("gone")
+    with pytest.raises(NotFoundError, match=r"there is no gone in .*, or it is not public .*403"):
+        store.get("gone")
+
+
 def test_a_server_that_is_gone_is_named() -> None:
     for url in ("http://127.0.0.1:9/x", "s3://bucket/x?endpoint=http://127.0.0.1:9"):
         with pytest.raises(StoreError, match=r"failed at 'm1/a'.*check the address"):
