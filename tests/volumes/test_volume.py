@@ -2,19 +2,23 @@
 
 import pickle
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import BoxError, CorruptionError, FormatError, NotFoundError
 from gateway.volumes.box import Box
+from gateway.volumes.local_store import LocalStore
 from gateway.volumes.model import Channel, VolumeInfo
 from gateway.volumes.region import parse_region
 from gateway.volumes.source import Source
+from gateway.volumes.store import open_store
 from gateway.volumes.tensors import IoLimits
 from gateway.volumes.views import MissingExtraError
 from gateway.volumes.volume import open_volume
@@ -222,6 +226,28 @@ def test_plain_zarr_reads_the_same_voxels(store, volume, voxels):
     assert sorted(dict(group.members())) == [level.path for level in volume.info.levels]
     for number in range(1, len(volume.info.levels)):
         assert np.array_equal(group[str(number)][:], volume[number])
+
+
+def test_a_volume_is_read_over_http(web_folder, write_volume, voxels):
+    folder, server = web_folder
+    written = write_volume(LocalStore(folder), KEY, INFO, voxels)
+    volume = open_volume(open_store(server.url), KEY)
+    assert volume.info == written.info
+    assert np.array_equal(volume[0, 1, 60:70, 60:70, 60:70], voxels[1, 60:70, 60:70, 60:70])
+
+
+@pytest.mark.data
+def test_a_real_brain_keeps_its_voxels_and_its_brightness(store, write_volume, data_dir):
+    folder = data_dir / "nuclei_cellfinder_lightsheet"
+    files = [folder / "ch0_signal.tif", folder / "ch1_background.tif"]
+    # of whole windows at all levels, so that no face weighs more than the rest
+    brain = np.stack([tifffile.imread(file)[:28, :508, :336] for file in files])
+    info = replace(INFO, shape=brain.shape[1:], origin_um=(0.0, 0.0, 0.0))
+    volume = write_volume(store, "m1/brain.ome.zarr", info, brain)
+    assert np.array_equal(volume[0], brain)
+    for level in range(1, len(volume.info.levels)):
+        drift = volume[level].mean(dtype=np.float64) - brain.mean(dtype=np.float64)
+        assert abs(drift) < 0.1, level
 
 
 def test_a_flipped_byte_is_an_error_that_names_level_and_chunk(store, volume):

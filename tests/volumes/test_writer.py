@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorstore as ts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,29 @@ def test_every_level_is_the_reduced_level_before(store, write_volume, dtype):
         factor = relative_factor(*volume.info.levels[number - 1 : number + 1])
         expected = reduce(expected, factor)
         assert np.array_equal(volume[number, 0], expected), number
+
+
+def file_counts():
+    """Return how many files TensorStore has written and opened for reading so far."""
+    metrics = ts.experimental_collect_matching_metrics("/tensorstore/kvstore/file/", True)  # noqa: FBT003
+    counts = {metric["name"].rpartition("/")[2]: metric["values"] for metric in metrics}
+    return [counts[name][0]["value"] if counts[name] else 0 for name in ("write", "open_read")]
+
+
+def test_a_task_writes_each_shard_once_and_reads_nothing(store):
+    info = replace(MICE, shape=(256, 256, 256), voxel_um=(1.0, 1.0, 1.0))
+    writer = create_volume(store, KEY, info, reduce_mean)
+    boxes = list(shard_boxes(writer.info.levels[0]))
+    voxels = random_voxels(info)
+    writer.write(boxes[0], voxels[(slice(None), *boxes[0].slices())])
+    written, read = file_counts()
+    for box in boxes[1:]:
+        writer.write(box, voxels[(slice(None), *box.slices())])
+    assert writer.derived == 1
+    assert len(boxes) == 8
+    now_written, now_read = file_counts()
+    assert now_written - written == 2 * 7
+    assert now_read - read == 0
 
 
 @given(
