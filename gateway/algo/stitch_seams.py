@@ -14,6 +14,8 @@ from gateway.algo.tile_overlap import Index
 _CONTEXT = 40
 """Voxels shown beyond the overlap."""
 _LONGEST = 320
+_COLUMN, _GAP, _TITLE = 500, 16, 28
+"""Pixels: of a view with its margin, of the margin, of the line above."""
 _SHOWN = 4
 _FARTHEST = 2  # of those shown, how many are chosen because the stage was wrong
 
@@ -50,26 +52,31 @@ def seam_window(start: Index, stop: Index) -> tuple[Index, Index]:
 
 def draw_seams(seams: Sequence[Seam]) -> bytes:
     """Draw seams before and after, one row each, as PNG: magenta and green, grey where equal."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    from PIL import Image, ImageDraw
 
-    rows = max(len(seams), 1)
-    figure = Figure(figsize=(10, 0.6 + 4.4 * rows), dpi=100, layout="constrained")
-    grid = figure.subplots(rows, 2, squeeze=False)
-    for axes in grid.ravel():
-        axes.set_axis_off()
-    if not seams:
-        grid[0, 0].text(0, 0.5, "No two tiles overlap: there is no seam.", fontsize=12)
-    for line, seam in zip(grid, seams, strict=False):
-        for axes, views, when in zip(
-            line, (seam.before, seam.after), ("stage", "stitched"), strict=True
-        ):
-            axes.imshow(_overlay(*views), interpolation="nearest")
-            axes.set_title(f"{seam.title} ({when})", fontsize=9)
+    rows = [
+        (seam.title, [_enlarge(_overlay(*views)) for views in (seam.before, seam.after)])
+        for seam in seams
+    ]
+    heights = [_TITLE + max(view.shape[0] for view in views) for _, views in rows]
+    picture = Image.new("RGB", (2 * _COLUMN, max(sum(heights), _TITLE)), "white")
+    pen = ImageDraw.Draw(picture)
+    if not rows:
+        pen.text((4, 4), "No two tiles overlap: there is no seam.", fill="black")
+    top = 0
+    for (title, views), height in zip(rows, heights, strict=True):
+        for column, (view, when) in enumerate(zip(views, ("stage", "stitched"), strict=True)):
+            pen.text((column * _COLUMN + 4, top + 8), f"{title} ({when})", fill="black")
+            picture.paste(Image.fromarray(view), (column * _COLUMN, top + _TITLE))
+        top += height
     out = io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(out, format="png", metadata={"Software": None})
+    picture.save(out, format="PNG", optimize=True)
     return out.getvalue()
+
+
+def _enlarge(view: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    zoom = max(1, (_COLUMN - _GAP) // max(view.shape[:2]))
+    return np.ascontiguousarray(view.repeat(zoom, axis=0).repeat(zoom, axis=1))
 
 
 def _overlay(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.uint8]:
