@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import product
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from gateway.volumes.volume import Volume, read_documents
 
 _PIECE: Shape = (2 * CELL, 4 * CELL, 4 * CELL)
 """Voxels read at once by one thread."""
+_BATCH = 32
+"""Shards per thread that are handed out at once: a large volume has hundreds of thousands."""
 
 
 class Finding(NamedTuple):
@@ -110,7 +112,9 @@ def check_shards(volume: Volume, *, threads: int = 1) -> Iterator[CheckedShard]:
                 continue  # `check_record` says so
             places = product(range(info.times), range(len(info.channels)), shard_boxes(grid))
             shards = (_Shard(level, time, channel, box) for time, channel, box in places)
-            yield from pool.map(partial(_check_shard, volume, recorded), shards)
+            check = partial(_check_shard, volume, recorded)
+            while batch := list(islice(shards, _BATCH * threads)):
+                yield from pool.map(check, batch)
 
 
 def _check_shard(volume: Volume, recorded: NDArray[np.uint8], shard: _Shard) -> CheckedShard:
