@@ -129,7 +129,7 @@ def fetch_sample(folder: Path) -> Sample | None:
         diameter_um=9.0,
     )
     nuclei = np.asarray(cells[:, 1], np.float32)
-    cutting = plan_tiles(nuclei.shape, rows=2, columns=2, overlap=0.15, error=(1, 4, 4), seed=_SEED)
+    cutting = plan_tiles(nuclei.shape, rows=2, columns=2, overlap=0.25, error=(1, 4, 4), seed=_SEED)
     return _write_sample(sample, nuclei, cutting)
 
 
