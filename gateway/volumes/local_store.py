@@ -95,7 +95,10 @@ class LocalStore:
         return False
 
     def list(self, prefix: str = "") -> Listing:
-        """Name the folders and files directly inside a folder; empty where there is none."""
+        """Name the folders and files directly inside a folder; empty where there is none.
+
+        Links that lead out of the store are left out.
+        """
         path = self._path(prefix)
         folders: list[str] = []
         files: list[str] = []
@@ -105,8 +108,12 @@ class LocalStore:
                 return Listing((), ())
             with os.scandir(path) as entries:
                 for entry in entries:
-                    if not entry.name.startswith(_TEMPORARY):
-                        (folders if entry.is_dir() else files).append(entry.name)
+                    if entry.name.startswith(_TEMPORARY) or self._leads_out(entry):
+                        continue
+                    if entry.is_dir():
+                        folders.append(entry.name)
+                    elif entry.is_file():
+                        files.append(entry.name)
         return Listing(tuple(sorted(folders)), tuple(sorted(files)))
 
     def delete(self, prefix: str) -> None:
@@ -171,6 +178,11 @@ class LocalStore:
                 "put the data inside, or register it in place"
             )
         return path
+
+    def _leads_out(self, entry: "os.DirEntry[str]") -> bool:
+        if not entry.is_symlink():
+            return False
+        return not Path(os.path.realpath(entry.path)).is_relative_to(self._root)
 
     def _require_root(self) -> None:
         if not self._root.is_dir():

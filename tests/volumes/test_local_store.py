@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import NotFoundError, RefError, StoreError
+from gateway.volumes.dataset import list_datasets
 from gateway.volumes.keys import Listing
 from gateway.volumes.store import Store, open_store
 
@@ -116,6 +117,9 @@ def test_links_that_lead_out_are_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(RefError, match="leads out of the store"):
         store.delete("m1/folder")
     assert list(outside.iterdir()) == [outside / "secret"]
+    (root / "stolen").symlink_to(outside)
+    assert store.list("m1") == Listing((), ())
+    assert list_datasets(store) == ("m1",)
 
 
 def test_links_inside_are_followed_and_removed_alone(store: Store) -> None:
