@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from gateway.algo.blending import Blend, face_weights, lay_canvas, meeting_tiles
+from gateway.algo.coarse_search import LARGEST_STRIP, measure_pair, strip_views
 from gateway.algo.flatfield import Illumination
 from gateway.algo.grid_solution import pack_pair, sample_channel, solve_grid
-from gateway.algo.pair_shift import measure_shift
 from gateway.algo.stitch_report import GridReport, write_csv, write_html, write_json
 from gateway.algo.stitch_seams import Seam, choose_seams, draw_seams, seam_window
 from gateway.algo.tile_layout import TileLayout, plan_layout
@@ -24,9 +24,12 @@ from gateway.toolkit.ports import Image, Points, Tiles
 from gateway.toolkit.spec import Example
 from gateway.volumes.box import Box, Shape, Vector
 from gateway.volumes.model import VolumeInfo
+from gateway.volumes.source import Source
 from gateway.volumes.tiles import TileGrid
 
 _PAIR_BYTES_PER_VOXEL = 90
+_SAMPLED_VOXELS = 4_000_000
+"""Voxels of an overlap whose brightness is compared; of a larger one, evenly spaced planes."""
 
 
 class Stitched(NamedTuple):
@@ -100,7 +103,7 @@ def stitch(
         work=partial(_measure, plan),
         over=Items(
             count=len(plan.layout.pairs),
-            bytes_each=2 * _PAIR_BYTES_PER_VOXEL * plan.layout.largest_strip(),
+            bytes_each=_pair_bytes(plan.layout),
         ),
         merge=partial(_merge, plan),
     )
@@ -151,6 +154,10 @@ def _check_channel(grid: TileGrid, channel: int) -> int:
     return channel
 
 
+def _pair_bytes(layout: TileLayout) -> int:
+    return 2 * _PAIR_BYTES_PER_VOXEL * min(layout.largest_strip(), LARGEST_STRIP)
+
+
 def _shape(values: NDArray[Any]) -> Shape:
     z, y, x = (int(v) for v in values)
     return (z, y, x)
@@ -160,25 +167,23 @@ def _measure(plan: _Plan, work: Work) -> Arrays:
     """Compare one pair of tiles."""
     grid, layout = work.inputs["tiles"], plan.layout
     pair = layout.pairs[work.item]
-    strips = layout.strips(pair)
-    views = (
-        grid.source(pair.first).read(
-            Box(strips.first_start, strips.first_stop), channel=plan.channel
-        ),
-        grid.source(pair.second).read(
-            Box(strips.second_start, strips.second_stop), channel=plan.channel
-        ),
+    ends = (pair.first, pair.second)
+    first, second = strip_views(
+        layout.strips(pair),
+        (layout.shape(pair.first), layout.shape(pair.second)),
+        (partial(_read, grid.source(ends[0]), plan), partial(_read, grid.source(ends[1]), plan)),
     )
-    z, y, x = (int(v) for v in np.add(pair.displacement, strips.offset))
-    found = [
-        c.moved(strips.offset) for c in measure_shift(views[0], views[1], (z, y, x), layout.window)
-    ]
+    found = measure_pair(first, second, pair.displacement, layout.window)
     samples = []
     if plan.correct_illumination and found:
-        shift = _shape(np.rint(found[0].shift).astype(np.int64))
+        shift = _shape(np.rint(found[0].shift))
         channels = range(len(grid.channels))
         samples = [s for c in channels if (s := _sample(grid, plan, pair, shift, c)) is not None]
     return pack_pair(work.item, found, samples)
+
+
+def _read(source: Source, plan: _Plan, start: Shape, stop: Shape) -> NDArray[Any]:
+    return source.read(Box(start, stop), channel=plan.channel)
 
 
 def _sample(
@@ -189,13 +194,22 @@ def _sample(
     common = first.intersect(second.shift(shift))
     if common is None:
         return None
-    z, y, x = (-s for s in shift)
-    other = common.shift((z, y, x))
+    back = _shape(np.negative(shift))
+    step = max(1, common.voxels // _SAMPLED_VOXELS)
+    planes = [common]
+    if step > 1:
+        planes = [
+            Box((z, *common.start[1:]), (z + 1, *common.stop[1:]))
+            for z in range(common.start[0], common.stop[0], step)
+        ]
     views = (
-        grid.source(pair.first).read(common, channel=channel),
-        grid.source(pair.second).read(other, channel=channel),
+        np.concatenate([grid.source(pair.first).read(p, channel=channel) for p in planes]),
+        np.concatenate(
+            [grid.source(pair.second).read(p.shift(back), channel=channel) for p in planes]
+        ),
     )
-    return sample_channel(channel, views, (common.start, other.start), (first.shape, second.shape))
+    starts = (common.start, common.shift(back).start)
+    return sample_channel(channel, views, starts, (first.shape, second.shape))
 
 
 def _merge(plan: _Plan, parts: Iterable[Arrays], work: Work) -> Arrays:
