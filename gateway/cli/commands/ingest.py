@@ -119,7 +119,7 @@ def command(
             _link(shared, gateway, source, name, options)
             return
         path = Path(source)
-        run = run_options(gateway, workers=workers)
+        run = run_options(gateway, workers=workers) if workers else None
         found = recognise(path, options)
         note(str(found))
         if dry_run:
