@@ -4,6 +4,7 @@ Help of the whole group is printed from the table alone, so that it appears at o
 """
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -128,12 +129,19 @@ def tell(error: BaseException, code: int, *, as_json: bool, debug: bool) -> None
     """Say what went wrong on stderr, and as one JSON object on stdout where that was asked."""
     if isinstance(error, click.exceptions.Exit | SystemExit):
         return
+    if isinstance(error, BrokenPipeError):
+        # whoever read us has had enough, as `head` has; Python must not try to flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
     message = _message(error)
     if debug:
         traceback.print_exception(error)
     if as_json:
         kind = type(error).__name__
         print_json({"error": {"type": kind, "message": message, "exit_code": code}})
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(message, err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
     click.echo(f"gateway: {message}", err=True)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WIDTH, _HEIGHT, _LEFT, _BELOW = 460, 220, 44, 34
+_WHOLE = 1000
+"""From here on, no digits behind the point."""
 _BOX_WIDTH, _BOX_HEIGHT, _GAP_X, _GAP_Y = 200, 46, 22, 34
 
 
@@ -64,10 +66,11 @@ def draw_histogram(values: NDArray[Any], *, unit: str, bins: int = 32) -> str:
     at = _LEFT + (np.clip(median, low, high) - low) / (high - low) * plot_width
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" class="chart" '
-        f'aria-label="histogram of {escape(unit)}, median {median:.4g}">'
+        f'aria-label="histogram of {escape(unit)}, median {_figures(median)}">'
         f'{"".join(bars)}<line class="axis" x1="{_LEFT}" y1="{ground}" x2="{_WIDTH - 12}" '
         f'y2="{ground}"/><line class="median" x1="{at:.1f}" y1="8" x2="{at:.1f}" y2="{ground}"/>'
-        f'<text class="strong" x="{at + 5:.1f}" y="18">median {median:.4g}</text>{"".join(marks)}'
+        f'<text class="strong" x="{at + 5:.1f}" y="18">median {_figures(median)}</text>'
+        f"{''.join(marks)}"
         f'<text x="{_LEFT + plot_width / 2:.0f}" y="{_HEIGHT - 3}" text-anchor="middle">'
         f"{escape(unit)}</text></svg>"
     )
@@ -103,6 +106,10 @@ def draw_graph(nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> str:
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         f'orient="auto"><path class="tip" d="M0 0 8 4 0 8z"/></marker></defs>{lines}{boxes}</svg>'
     )
+
+
+def _figures(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= _WHOLE else f"{value:.3g}"
 
 
 def _ticks(low: float, high: float, wanted: int = 4) -> list[float]:

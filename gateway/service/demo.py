@@ -4,11 +4,12 @@ import platform
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from gateway.errors import GatewayError, StoreError
 from gateway.run.events import Listener
 from gateway.run.execute import RunResult
 from gateway.service.calls import call_from_words
@@ -79,8 +80,25 @@ def run_demo(
     Raises:
         GatewayError: A step failed; says which thing and why.
     """
-    started = time.perf_counter()
     out = options.out.absolute()
+    try:
+        return _run_demo(replace(options, out=out), say, listeners, cancel)
+    except GatewayError:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"the demo cannot write {error.filename or out}: {error.strerror}; make room, or "
+            "choose another folder with --out"
+        ) from error
+
+
+def _run_demo(
+    options: DemoOptions,
+    say: Callable[[str], None],
+    listeners: Sequence[Listener],
+    cancel: threading.Event | None,
+) -> DemoResult:
+    started, out = time.perf_counter(), options.out
     sample, note = choose_sample(options, out / "sample", say)
     home = out / "home"
     init_home(home)

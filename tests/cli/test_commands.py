@@ -45,6 +45,13 @@ def test_the_demo_refuses_a_sample_that_is_none(shell, tmp_path):
     assert "nowhere is not a folder" in said.err
 
 
+def test_the_demo_says_where_it_may_not_write(shell, small_sample):
+    said = shell("demo", "--sample", small_sample, "--out", "/proc/nowhere")
+    assert said.code in (1, 2)
+    assert "/proc/nowhere" in said.err
+    assert "fault of ours" not in said.err
+
+
 @pytest.mark.parametrize(
     "words",
     [

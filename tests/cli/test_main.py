@@ -119,3 +119,21 @@ def test_the_version_is_told(shell):
     said = shell("--version")
     assert said.code == 0
     assert said.out.startswith("gateway ")
+
+
+def test_no_words_at_all_show_the_help(shell):
+    said = shell()
+    assert said.code == 2
+    assert said.err.count("Usage:") == 1
+    assert "demo" in said.err
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    words = "from gateway.cli.main import main; main(['tools', '--json'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert b"fault of ours" not in said
+    assert b"BrokenPipe" not in said
