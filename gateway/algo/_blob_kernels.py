@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 STEPS = 8
 """Samples along a ray of one diameter."""
+CORE = 2
+"""Samples from the centre to where the inside of an object is judged: a quarter diameter."""
 MIDDLE = 2
 """Axes that must count for a second curvature to be there."""
 
@@ -159,10 +161,11 @@ def shoot_rays(field: Any, where: Any, steps: Any) -> Any:
         steps: Offset in voxels of one sample of each ray, shape (rays, 3); `STEPS` samples each.
 
     Returns:
-        Shape (n, 2): the background (the lower quartile over rays of the lowest sample), and
-        the mean over rays of how many samples away the field falls to half its height.
+        Shape (n, 3): the background (the lower quartile over rays of the lowest sample), the
+        mean over rays of how many samples away the field falls to half its height, and the mean
+        `CORE` samples away.
     """
-    out = np.empty((len(where), 2), np.float64)
+    out = np.empty((len(where), 3), np.float64)
     profile = np.empty((len(steps), STEPS + 1), np.float64)
     lowest = np.empty(len(steps), np.float64)
     for n in range(len(where)):
@@ -173,8 +176,9 @@ def shoot_rays(field: Any, where: Any, steps: Any) -> Any:
                 lowest[r] = min(lowest[r], profile[r, k])
         ground = np.sort(lowest)[len(steps) // 4]
         half = (profile[0, 0] + ground) / 2
-        total = 0.0
+        total = core = 0.0
         for r in range(len(steps)):
+            core += profile[r, CORE]
             reach = np.float64(STEPS)
             for k in range(1, STEPS + 1):
                 if profile[r, k] < half:
@@ -182,7 +186,7 @@ def shoot_rays(field: Any, where: Any, steps: Any) -> Any:
                     reach = k - 1 + (profile[r, k - 1] - half) / fall
                     break
             total += reach
-        out[n, 0], out[n, 1] = ground, total / len(steps)
+        out[n, 0], out[n, 1], out[n, 2] = ground, total / len(steps), core / len(steps)
     return out
 
 

@@ -21,10 +21,10 @@ Vector = tuple[float, float, float]
 Fields = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """Response, narrow and wide Gaussian of a block with `near` voxels around it."""
 
-NARROW = (0.7, 1.0)
+NARROW = (0.73, 1.1)
 """Narrow Gaussians, as parts of the one that answers best to a solid ball: the smaller parts
 neighbours that touch, the greater keeps large nuclei whole."""
-WEIGHT = (1.0, 0.9)
+WEIGHT = (1.0, 0.87)
 """Of the two responses: greater blobs answer slightly more for the same contrast."""
 RATIO = 1.6
 """The wide Gaussian over the narrow one (doi:10.1098/rspb.1980.0020)."""
@@ -35,8 +35,8 @@ FAINTEST = 4.0
 ROUNDING = 1e-5
 """Part of the grey level that float32 sums may be wrong by."""
 
-COLUMNS = ("z", "y", "x", "response", "peak", "surround", "background", "noise", "scale_um",
-           "roundness")  # fmt: skip
+COLUMNS = ("z", "y", "x", "response", "peak", "core", "surround", "background", "noise",
+           "scale_um", "roundness")  # fmt: skip
 """What is known of a blob; positions are in bins."""
 
 
@@ -198,6 +198,7 @@ def _measure(
     }
     columns["peak"] = ground[tuple(where.T)].astype(np.float64)
     columns["background"] = rays[:, 0]
+    columns["core"] = rays[:, 2]
     columns["scale_um"] = rays[:, 1] * 2 * blob.diameter_um / STEPS
     for name in ("response", "noise", "surround", "roundness"):
         columns[name] = blobs[name]

@@ -1,9 +1,9 @@
 """Masks of bright round things, grown along straight rays from their seeds to a bounded reach.
 
-A voxel belongs to a seed if, on the way there, the image stays above half the seed's height
-and never climbs out of a valley; of several such seeds it goes to the one nearest in units
-of their size, then to the lower id. No step depends on the order of seeds or voxels, nor on
-anything further than the reach: the answer is the same in every block.
+A voxel belongs to a seed if, on the way there, the image stays above about half the height
+of the seed and never climbs out of a valley. Of several such seeds it goes to the one nearest
+in units of their size, then to the lower id. No step depends on the order of seeds or voxels,
+nor on anything further than the reach: the answer is the same in every block.
 """
 
 import math
@@ -20,12 +20,15 @@ from gateway.algo.gaussian import Kernels, half_kernels, smooth_valid, support
 Shape = tuple[int, int, int]
 Vector = tuple[float, float, float]
 
-REACH = 0.8
+REACH = 0.75
 """Furthest voxel of a mask from its seed, in diameters."""
-SMOOTH = 0.3
+SMOOTH = 0.35
 """Gaussian before growing, as a part of the one that answers best to a solid ball."""
-LEVEL = 0.45
-"""Part of a seed's height above its background at which its mask ends."""
+LEVEL = 0.6
+"""Part of the height of a seed's inside above its background at which its mask ends; that of the
+inside, not of the brightest point, keeps noise and bright grains out of it."""
+LOWEST_CORE = 0.2
+"""The inside counts as at least this part of the brightest point."""
 CLIMB = 0.25
 """Part of that height by which the image may rise again on the way out."""
 
@@ -99,8 +102,8 @@ def grow_masks(
         padded: `zyx` block with `mask.margin` more voxels on every side, mirrored at the faces.
         start: Position of the block (without margin) in the volume.
         size: Shape of the volume.
-        seeds: `id` (1 and up), `z`, `y`, `x` (voxels), `peak`, `background` and `scale_um` of at
-            least every seed within reach of the block.
+        seeds: `id` (1 and up), `z`, `y`, `x` (voxels), `peak`, `core`, `background` and
+            `scale_um` of at least every seed within reach of the block.
         mask: What masks can look like.
 
     Returns:
@@ -111,14 +114,15 @@ def grow_masks(
     where = np.floor(np.stack([seeds[a] for a in "zyx"], axis=1) + 0.5).astype(np.int64)
     where = np.clip(where, 0, np.asarray(size) - 1) - origin
     near = np.flatnonzero(np.all((where >= 0) & (where < field.shape), axis=1))
-    height = seeds["peak"] - seeds["background"]
+    peak = seeds["peak"] - seeds["background"]
+    height = np.maximum(seeds["core"] - seeds["background"], LOWEST_CORE * peak)
     labels = np.zeros([n - 2 * r for n, r in zip(field.shape, mask.reach, strict=True)], np.uint32)
     _grow(
         field,
         where[near],
         seeds["id"][near].astype(np.uint32),
         (seeds["background"] + LEVEL * height)[near],
-        (CLIMB * height)[near],
+        (CLIMB * peak)[near],
         1.0 / np.maximum(seeds["scale_um"][near], SMALLEST_UM),
         (mask.offsets, mask.parents, mask.distance_um),
         (np.asarray(mask.reach), -origin, np.asarray(size) - origin),

@@ -71,8 +71,9 @@ def detect_nuclei(
 
     Differences of Gaussians at two scales around the diameter answer to nuclei; the threshold
     follows from the noise, the background and the nuclei themselves, so an offset or a gain of
-    the camera changes nothing. Masks grow from each centre to nearly half the contrast, and
-    never further than 0.8 diameters. The result does not depend on how the volume is cut.
+    the camera changes nothing. Masks grow from each centre to about half the contrast, and never
+    further than three quarters of a diameter. The result does not depend on how the volume is
+    cut.
 
     Args:
         image: The volume; nuclei are brighter than what is around them.
@@ -257,7 +258,7 @@ def _merge_found(blocks: Iterable[Arrays], work: Work) -> Arrays:
     centres = np.clip(centres, 0, np.asarray(grid.full_shape) - 1)
     order = np.lexsort(centres.T[::-1])
     result: dict[str, NDArray[Any]] = {a: centres[order, n] for n, a in enumerate("zyx")}
-    for name in ("peak", "background", "scale_um"):
+    for name in ("peak", "core", "background", "scale_um"):
         result[name] = blobs[name][order]
     return result
 
