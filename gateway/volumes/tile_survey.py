@@ -10,7 +10,7 @@ from gateway.errors import FormatError, NotFoundError, StoreError
 from gateway.volumes.box import Vector
 from gateway.volumes.formats.format import FileSource, OpenOptions
 from gateway.volumes.formats.planes import is_plane
-from gateway.volumes.formats.registry import FORMATS, open_source
+from gateway.volumes.formats.registry import FORMATS, find_format, open_source
 from gateway.volumes.positions import (
     Order,
     Place,
@@ -65,6 +65,8 @@ def is_tile_folder(folder: Path, options: TileOptions) -> bool:
         return False
     if options.says_tiles or (folder / POSITIONS_FILE).is_file():
         return True
+    if find_format(folder).suffixes:
+        return False  # a zarr or N5: its files are chunks, too many to look at
     files = tile_files(folder)
     if len(files) < _LEAST_TILES or is_plane(files[0]):
         return False

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from gateway.volumes.store import Store
 
 TILES_FILE = "tiles.json"
 _CACHE_BYTES = 128_000_000
+_MOST_OPEN = 64
+"""Tiles whose files are open at once."""
 
 
 class InPlace(BaseModel):
@@ -98,7 +101,7 @@ class TileGrid:
         self._info = info
         self._cache = DecodedCache(cache_bytes)
         self._cache_bytes = cache_bytes
-        self._open: dict[int, Source] = {}
+        self._open: OrderedDict[int, Source] = OrderedDict()
 
     @property
     def info(self) -> TileGridInfo:
@@ -158,6 +161,9 @@ class TileGrid:
                     f"{tile.shape} {self.dtype} was recorded"
                 )
             self._open[index] = CachedSource(source, self._cache, index)
+            if len(self._open) > _MOST_OPEN:
+                self._open.popitem(last=False)
+        self._open.move_to_end(index)
         return self._open[index]
 
     def path(self, index: int) -> Path:

@@ -66,6 +66,25 @@ class _Page:
     jpeg: dict[str, Any]
 
 
+def _check_segments(name: str, offsets: Sequence[int], counts: Sequence[int], size: int) -> None:
+    """Refuse a page of which a segment was never written or lies beyond the end of the file."""
+    starts, lengths = np.asarray(offsets, np.int64), np.asarray(counts, np.int64)
+    unwritten = np.flatnonzero((starts <= 0) | (lengths <= 0))
+    if unwritten.size:
+        i = int(unwritten[0])
+        raise FormatError(
+            f"{name}: segment {i} of {len(starts)} was never written (offset {starts[i]}, "
+            f"{lengths[i]} bytes); the file is incomplete: write or copy it again"
+        )
+    beyond = np.flatnonzero(starts + lengths > size)
+    if beyond.size:
+        i = int(beyond[0])
+        raise FormatError(
+            f"{name}: segment {i} of {len(starts)} lies at byte {starts[i]} ({lengths[i]} bytes), "
+            f"but the file ends at byte {size}: it is truncated; copy it again"
+        )
+
+
 class PageStack:
     """The pages of one series, all alike, read by `(sample, depth, row, column, colour)`."""
 
@@ -116,19 +135,7 @@ class PageStack:
         expected = math.prod(self._segments)
         if len(offsets) < expected or len(counts) < expected:
             raise FormatError(f"{name} lists {len(offsets)} segments of {expected}: it is corrupt")
-        size = files[path].size
-        for i in range(expected):
-            if not offsets[i] or not counts[i]:
-                raise FormatError(
-                    f"{name}: segment {i} of {expected} was never written (offset {offsets[i]}, "
-                    f"{counts[i]} bytes); the file is incomplete: write or copy it again"
-                )
-            if offsets[i] + counts[i] > size:
-                raise FormatError(
-                    f"{name}: segment {i} of {expected} lies at byte {offsets[i]} "
-                    f"({counts[i]} bytes), but the file ends at byte {size}: it is truncated; "
-                    "copy it again"
-                )
+        _check_segments(name, offsets[:expected], counts[:expected], files[path].size)
         jpeg = {"jpegtables": page.jpegtables, "jpegheader": page.keyframe.jpegheader}
         return _Page(files[path], offsets, counts, jpeg if self._jpeg else {})
 
