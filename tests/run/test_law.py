@@ -79,27 +79,41 @@ def test_a_killed_worker_changes_nothing(digests, tool):
 
 
 SCRIPT = """
-import sys
+import os, signal, sys, threading
 from gateway.run.execute import execute
 from gateway.run.plan import RunOptions, make_plan
 from gateway.toolkit.call import make_call
 from gateway.toolkit.registry import get_tool
 from gateway.volumes.store import open_store
-url, tool, name, workers, block = sys.argv[1:6]
+url, tool, name, workers, block, events, delay = sys.argv[1:8]
 store, spec = open_store(url), get_tool(tool)
 outputs = {"trial_blur": {"image": name}, "trial_find": {"peaks": name, "labels": name + "-labels"}}
 params = {"trial_blur": {"radius": 3}, "trial_find": {"crop": 7}}
 call = make_call(spec, {"image": "m1/raw"}, outputs[tool], params[tool])
 shape = tuple(int(n) for n in block.split(","))
 plan = make_plan(spec, call, store, RunOptions(workers=int(workers), block_voxels=shape))
-result = execute(plan, store)
+left = iter(range(int(events) - 1, -1, -1))
+def burn(_event):
+    if next(left, None) == 0:
+        threading.Timer(float(delay), os.kill, (os.getpid(), signal.SIGKILL)).start()
+result = execute(plan, store, listeners=[burn])
 print("\\n".join(f"{port} {output.digest}" for port, output in result.outputs.items()))
 """
 
 
-def start(store, tool, name, workers, block):
+def start(store, tool, workers, block, fuse):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", SCRIPT, store.url, tool, name, str(workers), block]
+    command = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        store.url,
+        tool,
+        "m1/killed",
+        str(workers),
+        block,
+        *fuse,
+    ]
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -108,28 +122,32 @@ def start(store, tool, name, workers, block):
 @pytest.mark.slow
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_run_killed_again_and_again_ends_with_the_same(digests, store, tool):
+    """The run kills itself shortly after some event; its workers have to follow it."""
     whole = digests(tool, workers=1)
     chance = np.random.default_rng(11)
     kills = 0
-    for attempt in range(40):
+    for attempt in range(6):
         block = ",".join(str(chance.integers(20, 80)) for _ in range(3))
-        process = start(store, tool, "m1/killed", 1 + attempt % 3, block)
-        try:
-            process.wait(timeout=0.8 + chance.random() * 1.2 + 0.1 * attempt)
-        except subprocess.TimeoutExpired:
-            workers = psutil.Process(process.pid).children()
-            process.kill()
-            kills += 1
-            _, alive = psutil.wait_procs(workers, timeout=20)
-            assert not alive, "a worker outlives the run that started it"
-        out, err = process.communicate()
+        fuse = (str(chance.integers(1, 6) if attempt < 4 else 1000), f"{chance.random() / 20:f}")
+        process = start(store, tool, 1 + attempt % 3, block, fuse)
+        out, err = process.communicate(timeout=150)
         if process.returncode == 0:
             break
         assert process.returncode == -signal.SIGKILL, err
-        assert "killed.ome.zarr" not in store.list("m1").folders or tool == "trial_blur"
+        kills += 1
     assert kills
     assert dict(line.split() for line in out.splitlines()) == whole
     assert ".staging" not in store.list("m1").folders
+    wait_until_gone(store.url)
+
+
+def wait_until_gone(url):
+    for _ in range(200):
+        lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+        if not any("gateway.run.worker" in line and url in line for line in lines):
+            return
+        time.sleep(0.1)
+    pytest.fail("a worker outlives the run that started it")
 
 
 def test_a_cancelled_run_keeps_what_is_done_and_goes_on(go, digests):
