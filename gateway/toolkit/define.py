@@ -1,7 +1,7 @@
 """The `@tool` decorator: turns one typed, documented function into a `ToolSpec`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from gateway.errors import ToolDefinitionError
@@ -51,45 +51,52 @@ def tool(
         ToolDefinitionError: At import, when something cannot be explained to a user.
     """
 
+    needs = BlockNeeds(
+        halo_um=halo_um, halo_voxels=halo_voxels, bytes_per_voxel=bytes_per_voxel, dtype=dtype
+    )
+    metadata = {
+        "version": version,
+        "image": image,
+        "edam": edam,
+        "doi": doi,
+        "examples": examples,
+        "resources": resources or Resources(),
+        "hidden": hidden,
+    }
+
     def define(function: FunctionT) -> FunctionT:
-        name = function.__name__
-        _check_name(name, function.__module__)
-        signature = read_signature(function)
-        _check_metadata(name, version, edam, doi)
-        if signature.shape != "block" and not (halo_um is None and halo_voxels is None):
-            raise ToolDefinitionError(f"{name}: a {signature.shape} tool gives its halo per pass")
-        if halo_um is not None and halo_voxels is not None:
-            raise ToolDefinitionError(f"{name}: give halo_um or halo_voxels, not both")
-        needs = BlockNeeds(
-            halo_um=halo_um,
-            halo_voxels=halo_voxels,
-            bytes_per_voxel=bytes_per_voxel,
-            dtype=dtype,
-        )
-        _check_examples(name, signature, examples)
-        spec = ToolSpec(
-            id=name,
-            version=version,
-            title=name.replace("_", " ").capitalize(),
-            summary=signature.summary,
-            help=signature.help,
-            shape=signature.shape,
-            inputs=signature.inputs,
-            outputs=signature.outputs,
-            params=signature.params,
-            function=function,
-            image=image,
-            resources=resources or Resources(),
-            edam=edam,
-            doi=doi,
-            examples=examples,
-            hidden=hidden,
-            needs=needs,
-        )
-        setattr(function, SPEC_ATTRIBUTE, spec)
+        setattr(function, SPEC_ATTRIBUTE, _make_spec(function, needs, metadata))
         return function
 
     return define
+
+
+def _make_spec(
+    function: Callable[..., Any], needs: BlockNeeds, metadata: Mapping[str, Any]
+) -> ToolSpec:
+    name = function.__name__
+    _check_name(name, function.__module__)
+    signature = read_signature(function)
+    spec = ToolSpec(
+        id=name,
+        title=name.replace("_", " ").capitalize(),
+        summary=signature.summary,
+        help=signature.help,
+        shape=signature.shape,
+        inputs=signature.inputs,
+        outputs=signature.outputs,
+        params=signature.params,
+        function=function,
+        needs=needs,
+        **metadata,
+    )
+    _check_metadata(name, spec.version, spec.edam, spec.doi)
+    if spec.shape != "block" and not (needs.halo_um is None and needs.halo_voxels is None):
+        raise ToolDefinitionError(f"{name}: a {spec.shape} tool gives its halo per pass")
+    if needs.halo_um is not None and needs.halo_voxels is not None:
+        raise ToolDefinitionError(f"{name}: give halo_um or halo_voxels, not both")
+    _check_examples(name, signature, spec.examples)
+    return spec
 
 
 def _check_name(name: str, module: str) -> None:
