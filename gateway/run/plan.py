@@ -1,5 +1,6 @@
 """Plans: what a run would do, as data, made from metadata alone and refused if it cannot fit."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -16,9 +17,10 @@ from gateway.run.estimate import (
     fit_workers,
     plan_step,
 )
-from gateway.run.inputs import Made, prepare, read_made
+from gateway.run.inputs import Made, Prepared, prepare, read_made
 from gateway.run.staging import Staging
 from gateway.toolkit.call import Call
+from gateway.toolkit.passes import Blocks
 from gateway.toolkit.spec import ToolSpec
 from gateway.volumes.box import Shape
 from gateway.volumes.dataset import find_entry
@@ -28,6 +30,7 @@ from gateway.volumes.store import Store
 EngineName = Literal["local"]
 _FORMAT = 1
 """Of the staging folder; another format begins anew."""
+_SMALL_VOXELS = 2_000_000
 _LAYOUT_BYTES = 512_000_000
 """Shards do not get smaller for less memory than this: a worker itself needs half of it."""
 
@@ -156,7 +159,7 @@ def make_plan(spec: ToolSpec, call: Call, store: Store, options: RunOptions) -> 
     layout_bytes = max(options.memory_bytes, _LAYOUT_BYTES)
     if staged is not None:
         layout_bytes = staged["layout_bytes"]
-    wanted = options.workers or len(os.sched_getaffinity(0))
+    wanted = options.workers or _default_workers(prepared)
     block = options.block_voxels
     passes: list[PassPlan] = []
     for step in prepared.steps:
@@ -239,6 +242,14 @@ def find_outputs(refs: Mapping[str, Ref], store: Store) -> dict[str, Made]:
     """Return what the names of outputs hold already, by port."""
     entries = {port: find_entry(store, ref) for port, ref in refs.items()}
     return {port: read_made(store, entry) for port, entry in entries.items() if entry is not None}
+
+
+def _default_workers(prepared: Prepared) -> int:
+    """Return one per core, or one alone for work that is done before others have started."""
+    grids = [step.over.grid for step in prepared.steps if isinstance(step.over, Blocks)]
+    voxels = sum(math.prod(grid.array_shape) for grid in grids)
+    small = len(grids) == len(prepared.steps) and voxels < _SMALL_VOXELS
+    return 1 if small else len(os.sched_getaffinity(0))
 
 
 def _check_options(options: RunOptions) -> None:

@@ -50,7 +50,6 @@ def tool(
     Raises:
         ToolDefinitionError: At import, when something cannot be explained to a user.
     """
-
     needs = BlockNeeds(
         halo_um=halo_um, halo_voxels=halo_voxels, bytes_per_voxel=bytes_per_voxel, dtype=dtype
     )

@@ -1,8 +1,11 @@
 """Reads a tool function: its ports, its settings, its outputs, and what it fails to explain."""
 
+import ast
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from textwrap import dedent
 from typing import Any, get_args, get_origin, get_type_hints
 
 from docstring_parser import Docstring, DocstringParam
@@ -205,9 +208,26 @@ def _named_outputs(returned: Any, text: str) -> Iterator[tuple[str, Any, str]]:
             port = port_of(hint)
             yield (port.kind if port is not None else "output", hint, text)
     elif isinstance(returned, type) and issubclass(returned, tuple):
-        lines = {p.arg_name: p.description or "" for p in parse(returned.__doc__ or "").params}
+        lines = _field_lines(returned)
         for key, hint in get_type_hints(returned, include_extras=True).items():
             yield key, hint, " ".join(lines.get(key, "").split())
     else:
         port = port_of(returned)
         yield (port.kind if port is not None else "output", returned, text)
+
+
+def _field_lines(returned: type) -> dict[str, str]:
+    """Return the help of each field: a line under 'Attributes:', or the text under the field."""
+    lines: dict[str, str] = {}
+    try:
+        tree = ast.parse(dedent(inspect.getsource(returned)))
+    except (OSError, TypeError, SyntaxError):
+        tree = ast.Module(body=[], type_ignores=[])  # made without a file: no text under fields
+    body = tree.body[0].body if tree.body and isinstance(tree.body[0], ast.ClassDef) else []
+    for field, text in pairwise(body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            value = text.value if isinstance(text, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                lines[field.target.id] = value.value
+    doc = parse(returned.__doc__ or "")
+    return lines | {item.arg_name: item.description or "" for item in doc.params}

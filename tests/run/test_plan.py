@@ -71,6 +71,13 @@ def test_workers_are_fewer_where_memory_is_short(go):
     assert go.plan("trial_blur", {"image": "m1/x"}, workers=3).workers == 3
 
 
+def test_small_work_starts_no_second_process(go, store, make_image):
+    make_image(store, "m1/small.ome.zarr", (64, 130, 150))
+    inputs = {"image": "m1/small"}
+    assert go.plan("trial_blur", {"image": "m1/x"}, inputs=inputs).workers == 1
+    assert go.plan("trial_blur", {"image": "m1/x"}, inputs=inputs, workers=2).workers == 2
+
+
 def test_bad_options_and_inputs_are_named(go):
     for options, words in (
         ({"workers": 0}, "workers is 0; expected 1 or more"),

@@ -79,6 +79,15 @@ def test_one_output_is_called_by_its_kind_and_blocks_make_a_block_tool(define):
     assert spec.outputs["image"].help == "The same, smoother."
 
 
+def test_help_of_an_output_may_stand_under_its_field(define):
+    fields = GOOD.replace("labels: Labels\n", 'labels: Labels\n    """Numbers of things."""\n')
+    assert "Attributes:" in fields
+    attributes = fields.replace("labels: One number per thing.\n        ", "")
+    spec = define("find_things", attributes)
+    assert spec.outputs["labels"].help == "Numbers of things."
+    assert spec.outputs["centres"].help == "One row per thing."
+
+
 def test_a_tool_that_takes_outputs_is_a_volume_tool(define):
     spec = define(
         "save",
