@@ -9,7 +9,6 @@ from gateway.algo.phase_correlation import (
     SCALES,
     find_peaks,
     flatten_content,
-    keep_band,
 )
 from gateway.algo.shift_refinement import refine_shift
 from gateway.algo.tile_overlap import Index
@@ -53,8 +52,7 @@ def measure_shift(
         window: How far to search either way.
     """
     content = (flatten_content(first), flatten_content(second))
-    bands = [[keep_band(c, scale) for scale in SCALES] for c in content]
-    best = find_peaks(bands[0], bands[1], centre, window)[:CANDIDATES]
+    best = find_peaks(content[0], content[1], centre, window)[:CANDIDATES]
     candidates = []
     for peak in best:
         worth = peak.score >= _WORTH * best[0].score

@@ -1,6 +1,5 @@
 """How far one overlap strip lies from another: windowed correlation and its odds."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ PEAKS = 6
 DISTINCT = 2
 """Voxels along some axis from which on two peaks are rivals and not one peak."""
 _MEDIAN = 0.6745  # of the size of a standard normal deviate
+_SURE = 0.5  # confidence at the sharpest scale that needs no second look
 _CHANCE = 2.0  # what the best of few wrong places scores where the window is too small to tell
 
 
@@ -119,35 +119,43 @@ def correlate_window(
     return ncc.astype(np.float32), phase.astype(np.float32), count.astype(np.float32)
 
 
-def find_peaks(
-    first: Sequence[Strip], second: Sequence[Strip], centre: Index, window: Index
-) -> list[Peak]:
+def find_peaks(first: Strip, second: Strip, centre: Index, window: Index) -> list[Peak]:
     """Return the displacements under which two strips agree, most believable first.
 
     Candidates are the highest places of the phase correlation and of the NCC's score; all are
     judged by the NCC on the true overlap, in standard deviations of the NCC across the window:
-    once at the sharpest scale, once by the sum over all scales. A peak keeps the better judgement.
+    once at the sharpest scale and, where that leaves doubt, by the sum over all scales. A peak
+    keeps the better judgement.
 
     Args:
-        first: Strip at each scale, finest first, zyx.
-        second: The same of the other tile.
+        first: Flattened strip, zyx.
+        second: Flattened strip, zyx.
         centre: Displacement of the strips in the middle of the window.
         window: Displacements either way.
     """
-    maps = [
-        correlate_window(one, other, centre, window)
-        for one, other in zip(first, second, strict=True)
-    ]
-    scores = [_chance_score(ncc, count) for ncc, _, count in maps]
-    together = np.sum(scores, axis=0)
+
+    def correlate(scale: Scale) -> tuple[NDArray[np.float32], ...]:
+        bands = keep_band(first, scale), keep_band(second, scale)
+        return correlate_window(*bands, centre, window)
+
     corner = np.subtract(centre, window)
-    peaks: list[Peak] = []
-    for surface in (scores[0], together / _deviation(together)):
-        places = {*_highest(surface, PEAKS)}
-        for ncc, phase, _ in maps[:2]:
-            places |= {*_highest(np.where(ncc > 0, phase, -np.inf).astype(np.float32), PEAKS)}
-        peaks += _judge(surface.astype(np.float32), maps[0][0], places, corner)
+    ncc, phase, count = correlate(SCALES[0])
+    score = _chance_score(ncc, count)
+    places = _candidates(score, ncc, phase)
+    peaks = _judge(score, ncc, places, corner)
+    if peaks and peaks[0].confidence < _SURE:
+        others = [correlate(scale) for scale in SCALES[1:]]
+        together = score + np.sum([_chance_score(c[0], c[2]) for c in others], axis=0)
+        places |= _candidates(together, *others[0][:2])
+        peaks += _judge(together / _deviation(together), ncc, places, corner)
     return _distinct(peaks)
+
+
+def _candidates(
+    score: NDArray[np.float32], ncc: NDArray[np.float32], phase: NDArray[np.float32]
+) -> set[Index]:
+    believable = np.where(ncc > 0, phase, -np.inf).astype(np.float32)
+    return {*_highest(score, PEAKS), *_highest(believable, PEAKS)}
 
 
 def _judge(

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
-from scipy.sparse.linalg import spsolve
+
+from gateway.algo.normal_equations import solve_entries
+from gateway.algo.tile_graph import find_bridges, find_groups
 
 TOLERANCE = 1.0
 """Voxels by which a good pair may disagree with the rest of the grid."""
@@ -87,7 +87,7 @@ def place_tiles(
     usable = np.isfinite(pairs.shift[:, :, 0]) & (pairs.score >= WEAKEST_SCORE)
     chosen = np.where(usable[:, 0] & (pairs.confidence[:, 0] >= min_confidence), 0, -1)
     chosen = _settle(nominal, pairs, _reject(nominal, pairs, chosen), usable)
-    if len(set(_groups(len(nominal), pairs.tiles, chosen >= 0).tolist())) > 1:
+    if find_groups(len(nominal), pairs.tiles[chosen >= 0]).any():
         chosen = _settle(nominal, pairs, _try_doubtful(nominal, pairs, chosen, usable), usable)
     errors = _solve(nominal, pairs, chosen, np.ones(count))
     measured, in_cycle = _links(len(nominal), pairs.tiles, chosen >= 0)
@@ -165,23 +165,15 @@ def _solve(
     # a used pair keeps the stage's weak say only where it is not trusted at all
     pull = np.where(used[:, None], steps * (strength - _NOMINAL) / strength, 0.0)
     errors = np.empty((tiles, 3))
-    diagonal = np.arange(tiles)
+    rows = np.concatenate((first, second, first, second, np.arange(tiles)))
+    columns = np.concatenate((first, second, second, first, np.arange(tiles)))
     for axis in range(3):
         weight = strength[:, axis]
-        matrix = coo_array(
-            (
-                np.concatenate((weight, weight, -weight, -weight, np.full(tiles, _ANCHOR))),
-                (
-                    np.concatenate((first, second, first, second, diagonal)),
-                    np.concatenate((first, second, second, first, diagonal)),
-                ),
-            ),
-            shape=(tiles, tiles),
-        )
         force = np.zeros(tiles)
         np.add.at(force, second, weight * pull[:, axis])
         np.add.at(force, first, -weight * pull[:, axis])
-        errors[:, axis] = np.atleast_1d(spsolve(csr_array(matrix).tocsc(), force))
+        entries = np.concatenate((weight, weight, -weight, -weight, np.full(tiles, _ANCHOR)))
+        errors[:, axis] = solve_entries(rows, columns, entries, force)
     return errors
 
 
@@ -214,7 +206,7 @@ def _second_look(
 ) -> NDArray[np.int64]:
     """Give unused pairs the candidate that the grid, through other pairs, foretells."""
     errors = _solve(nominal, pairs, chosen, np.ones(len(chosen)))
-    group = _groups(len(nominal), pairs.tiles, chosen >= 0)
+    group = find_groups(len(nominal), pairs.tiles[chosen >= 0])
     first, second = pairs.tiles.T
     foretold = (nominal + errors)[second] - (nominal + errors)[first]
     far = np.abs(pairs.shift - foretold[:, None]).max(axis=2)
@@ -236,7 +228,7 @@ def _join_groups(
     agree to a voxel. The strongest agreement is taken.
     """
     placed = nominal + _solve(nominal, pairs, chosen, np.ones(len(chosen)))
-    group = _groups(len(nominal), pairs.tiles, chosen >= 0)
+    group = find_groups(len(nominal), pairs.tiles[chosen >= 0])
     ends = group[pairs.tiles]
     offset = pairs.shift - (placed[pairs.tiles[:, 1]] - placed[pairs.tiles[:, 0]])[:, None]
     offset = np.where((ends[:, 0] > ends[:, 1])[:, None, None], -offset, offset)
@@ -269,22 +261,11 @@ def _agreement(
     return best
 
 
-def _groups(tiles: int, ends: NDArray[np.int64], used: NDArray[np.bool_]) -> NDArray[np.int64]:
-    first, second = ends[used].T
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(tiles, tiles))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
-
-
 def _links(
     tiles: int, ends: NDArray[np.int64], used: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    group = _groups(tiles, ends, used)
-    largest = int(np.bincount(group).argmax())
-    measured = group == largest
-    in_cycle = np.zeros(len(ends), bool)
-    for pair in np.flatnonzero(used):
-        without = used.copy()
-        without[pair] = False
-        apart = _groups(tiles, ends, without)
-        in_cycle[pair] = apart[ends[pair, 0]] == apart[ends[pair, 1]]
+    group = find_groups(tiles, ends[used])
+    measured = group == int(np.bincount(group).argmax())
+    in_cycle = used.copy()
+    in_cycle[used] = ~find_bridges(tiles, ends[used])
     return measured, in_cycle

@@ -61,7 +61,7 @@ def test_a_strip_without_content_gives_no_displacement(value):
 
 def test_strips_that_share_too_little_give_no_peak():
     tiny = content(1, (2, 5, 5))
-    assert find_peaks([tiny], [tiny], (0, 0, 0), (1, 1, 1)) == []
+    assert find_peaks(tiny, tiny, (0, 0, 0), (1, 1, 1)) == []
 
 
 def test_what_is_not_finite_counts_as_background():
