@@ -2,11 +2,11 @@
 
 Run: GATEWAY_TEST_DATA=… python benchmarks/bench_stitch.py [--peer-python PYTHON] [--json]
 
-Each contender is a process of its own that reads the tiles, places them, joins them and writes
-the volume; CPU is all that it used from start to end, imports included, and `work` is what it
-used after its imports. multiview-stitcher comes with `pip install brain-gateway[bench]`;
-`--peer-python` names the interpreter of another environment that has it. rms is the distance from
-the truth in voxels, once the common offset is removed.
+Each contender is a process of its own, with its own defaults, that reads the tiles, places them,
+joins them and writes the volume; CPU is all that it used from start to end, imports included, and
+`work` is what it used after its imports. multiview-stitcher comes with
+`pip install brain-gateway[bench]`; `--peer-python` names the interpreter of another environment
+that has it. rms is the distance from the truth in voxels, once the common offset is removed.
 """
 
 import argparse
@@ -86,9 +86,8 @@ def compare(name: str, folder: Path, bar: float, peer_python: str) -> dict[str, 
 def measure(contender: str, python: str, folder: Path) -> dict[str, Any] | None:
     """Run one contender in a process of its own; None where it cannot run."""
     command = [python, __file__, "--contender", contender, "--folder", str(folder)]
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as log:
-        process = subprocess.Popen(command, stdout=out, stderr=log, env=os.environ | one_thread)
+        process = subprocess.Popen(command, stdout=out, stderr=log)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
@@ -171,13 +170,11 @@ def stitch_ours(folder: Path) -> dict[str, Any]:
 
 
 def stitch_peer(folder: Path) -> dict[str, Any]:
-    import dask
     import tifffile
     from multiview_stitcher import fusion, msi_utils, registration
     from multiview_stitcher import spatial_image_utils as images
 
     started = time.process_time()
-    dask.config.set(scheduler="single-threaded")
     nominal, _ = read_places(folder)
     tiles = [
         msi_utils.get_msim_from_sim(
