@@ -293,5 +293,5 @@ def test_memory_does_not_grow_with_the_volume(tmp_path):
         result = subprocess.run(command, check=True, capture_output=True, text=True)
         peaks.append(int(result.stdout))
     # 134 and 537 MB are written; Python, numba and the test's own 67 MB weigh most
-    assert peaks[1] - peaks[0] < 80_000_000
-    assert peaks[1] < 450_000_000
+    assert peaks[1] - peaks[0] < 150_000_000
+    assert peaks[1] < 500_000_000
