@@ -93,8 +93,7 @@ def record_run(store: Store, catalogue: Catalogue, record: RunRecord) -> None:
         catalogue.put_dataset(DatasetRecord(name=dataset, info=info.model_dump(mode="json")))
         for ref in sorted(ref for ref in refs if ref.dataset == dataset):
             catalogue.put_entry(describe_entry(store, _entry(store, ref)))
-        with catalogue.locked(dataset):
-            add_to_crate(store, dataset, [record])
+        add_to_crate(store, catalogue, dataset, [record])
 
 
 def record_entry(store: Store, catalogue: Catalogue, ref: Ref) -> None:
@@ -110,12 +109,15 @@ def record_entry(store: Store, catalogue: Catalogue, ref: Ref) -> None:
         info = read_dataset(store, ref.dataset)
         catalogue.put_dataset(DatasetRecord(name=ref.dataset, info=info.model_dump(mode="json")))
     catalogue.put_entry(described)
-    with catalogue.locked(ref.dataset):
-        add_to_crate(store, ref.dataset, [], [_entry(store, ref)])
+    add_to_crate(store, catalogue, ref.dataset, [], [_entry(store, ref)])
 
 
 def add_to_crate(
-    store: Store, dataset: str, runs: Iterable[RunRecord], others: Iterable[Entry] = ()
+    store: Store,
+    catalogue: Catalogue,
+    dataset: str,
+    runs: Iterable[RunRecord],
+    others: Iterable[Entry] = (),
 ) -> None:
     """Add runs to the crate of a dataset, with the things of this dataset that they name.
 
@@ -123,6 +125,8 @@ def add_to_crate(
 
     Args:
         store: Where the dataset lies.
+        catalogue: Its lock keeps others from the crate while it is written; files are hashed
+            before, so that nobody waits for that.
         dataset: Its name.
         runs: Runs that are done.
         others: Things that no run made.
@@ -145,7 +149,9 @@ def add_to_crate(
     recorded = before.files if before else {}
     files = [] if DATASET_FILE in recorded else _hash_there(store, dataset, [DATASET_FILE])
     info = read_dataset(store, dataset)
-    write_crate(store, dataset, info, runs=added, entries=[e for e in entries if e], files=files)
+    there = [entry for entry in entries if entry]
+    with catalogue.locked(dataset):
+        write_crate(store, dataset, info, runs=added, entries=there, files=files)
 
 
 def refresh_description(store: Store, dataset: str, info: DatasetInfo) -> None:

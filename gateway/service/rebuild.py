@@ -127,8 +127,7 @@ class _Gathered:
     ) -> None:
         """Add to the crate of a dataset what it lacks."""
         try:
-            with gateway.catalogue.locked(name):
-                add_to_crate(gateway.store, name, lost, links)
+            add_to_crate(gateway.store, gateway.catalogue, name, lost, links)
         except GatewayError as error:
             self.problems.append(str(error))
             return
