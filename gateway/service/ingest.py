@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gateway.errors import FormatError, NotFoundError
+from gateway.errors import FormatError, NotFoundError, PlanError
 from gateway.records.recorder import record_entry
 from gateway.run.events import Listener
 from gateway.run.execute import RunResult
@@ -107,6 +107,8 @@ class Recognised:
     tiles: int
     """Number of tiles; 0 for a volume."""
     files: int
+    file_bytes: int
+    """Of all files together, as they lie on disk; 0 for a folder of chunks."""
 
     @property
     def bytes(self) -> int:
@@ -152,7 +154,7 @@ def recognise(source: Path, options: IngestOptions | None = None) -> Recognised:
     if _is_tiles(path, said):
         return _recognise_tiles(path, replace(said.tiling, read=opening))
     opened = open_source(path, opening)
-    return _describe(path, opened, files=len(opened.files))
+    return _describe(path, opened, opened.files)
 
 
 def plan_ingest(
@@ -216,6 +218,8 @@ def ingest(
     found = recognise(source, said)
     call = ingest_call(found, ref, said)
     info = described_dataset(gateway, ref.dataset, said)
+    if found.what == "tiles" and not said.in_place:
+        _check_room(gateway, found)
     how = run or ingest_run_options(gateway, found)
     result = run_tool(gateway, call, how, listeners, cancel)
     _keep_description(gateway, ref.dataset, info)
@@ -312,6 +316,21 @@ def described_dataset(gateway: Gateway, dataset: str, options: IngestOptions) ->
     return info if options.dataset is None else merge_info(info, options.dataset)
 
 
+def _check_room(gateway: Gateway, found: Recognised) -> None:
+    """Refuse to begin to copy tiles that cannot fit.
+
+    Raises:
+        PlanError: Says how much is needed and how much is free.
+    """
+    free = gateway.store.free_bytes()
+    if free is not None and found.file_bytes > free:
+        raise PlanError(
+            f"the {found.tiles} tiles of {found.path} are {found.file_bytes:,} bytes and "
+            f"{gateway.store.url} has {free:,} bytes free: free some space, choose another store, "
+            "or register the tiles with --in-place"
+        )
+
+
 def _keep_description(gateway: Gateway, dataset: str, info: DatasetInfo) -> None:
     """Write the description of a sample where it changed: store, catalogue and crate."""
     if info != read_dataset(gateway.store, dataset):
@@ -330,10 +349,13 @@ def _is_tiles(path: Path, options: IngestOptions) -> bool:
 def _recognise_tiles(path: Path, options: TileOptions) -> Recognised:
     survey = survey_tiles(path, options)
     tiles = check_alike(survey, options)
-    return _describe(path, survey.first, files=len(tiles), tiles=len(tiles))
+    paths = tuple(tile.path for tile in tiles)
+    return _describe(path, survey.first, paths, tiles=len(tiles))
 
 
-def _describe(path: Path, opened: FileSource, *, files: int, tiles: int = 0) -> Recognised:
+def _describe(
+    path: Path, opened: FileSource, files: Sequence[Path], *, tiles: int = 0
+) -> Recognised:
     info = opened.info
     return Recognised(
         path=path,
@@ -346,7 +368,8 @@ def _describe(path: Path, opened: FileSource, *, files: int, tiles: int = 0) -> 
         times=info.times,
         voxel_um=None if opened.voxel_um_from == "default" else info.voxel_um,
         tiles=tiles,
-        files=files,
+        files=len(files),
+        file_bytes=sum(file.stat().st_size for file in files if file.is_file()),
     )
 
 

@@ -15,6 +15,7 @@ from gateway.errors import (
     ExistsError,
     FormatError,
     NotFoundError,
+    PlanError,
     RunCancelledError,
     RunError,
 )
@@ -195,6 +196,17 @@ def test_tiles_stay_in_place(gateway: Gateway, tiles: Path) -> None:
     (tiles / "t_r0_c1.tif").write_bytes(b"II*\0")
     with pytest.raises(CorruptionError, match=r"t_r0_c1\.tif .*changed since it was registered"):
         grid.source(1)
+
+
+def test_tiles_that_cannot_fit_are_refused_with_numbers(
+    gateway: Gateway, tiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(gateway.store), "free_bytes", lambda _: 1000)
+    with pytest.raises(
+        PlanError, match=r"are [\d,]+ bytes and .* has 1,000 bytes free.*--in-place"
+    ):
+        ingest(gateway, tiles, RAW, SAID, run=ONE)
+    assert gateway.store.list("").folders == ()
 
 
 def test_a_zarr_is_linked_and_a_tiff_is_not(gateway: Gateway, stack: Path, tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from gateway.errors import FormatError
 from gateway.volumes.formats.raw import InputFile
 
 _JPEG = frozenset({6, 7, 34892, 33007})
+_JPEG_2000 = frozenset({33003, 33004, 33005, 34712})
 _JPEG_END = b"\xff\xd9"
+"""Ends both kinds of stream; their decoders fill up what is missing with grey."""
 _BIG_TIFF = 43
 Five = tuple[int, int, int, int, int]
 
@@ -103,6 +105,8 @@ class PageStack:
             )
         self._names = names
         self._key = pages[0].keyframe
+        # made now, because for JPEG it reads from the file, which is closed later
+        self._decoder = self._key.decode
         self.shape: Five = self._key.shaped
         self.dtype = np.dtype(self._key.dtype)
         samples, depth, rows, columns, _ = self.shape
@@ -166,10 +170,11 @@ class PageStack:
         page = self._pages[number]
         data = page.file.read_at(page.offsets[index], page.counts[index])
         place = f"{self._names[number]}, segment {index} at byte {page.offsets[index]}"
-        if self._jpeg and not data.rstrip(b"\x00").endswith(_JPEG_END):
+        marked = self._jpeg or self._key.compression in _JPEG_2000
+        if marked and not data.rstrip(b"\x00").endswith(_JPEG_END):
             raise FormatError(f"{place}: its JPEG stream is cut short; the file is corrupt")
         try:
-            decoded, corner, _ = self._key.decode(data, index, **page.jpeg)
+            decoded, corner, _ = self._decoder(data, index, **page.jpeg)
         except (RuntimeError, ValueError, TypeError, tifffile.TiffFileError) as error:
             raise FormatError(
                 f"{place} ({len(data)} bytes) cannot be decoded: {error}; the file is corrupt"

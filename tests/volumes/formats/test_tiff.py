@@ -167,6 +167,23 @@ def test_a_damaged_segment_is_never_a_black_plane(tmp_path: Path, voxels: Voxels
     source.read(Box((4, 0, 0), (5, 16, 41)))  # the strips before it are whole
 
 
+@pytest.mark.parametrize("codec", ["jpeg", "jpeg2000", "png", "lzw", "packbits", "lzma", "lerc"])
+def test_a_segment_cut_short_is_refused_by_every_codec(tmp_path: Path, codec: str) -> None:
+    voxels = np.random.default_rng(0).integers(0, 255, (5, 64, 64)).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, voxels, compression=codec, tile=(32, 32))
+    whole = open_source(path, OpenOptions(voxel_um=UM)).read(Box.of_shape((5, 64, 64)))
+    np.testing.assert_array_equal(whole[0], tifffile.imread(path))
+    with tifffile.TiffFile(path) as tiff:
+        offset, count = tiff.pages[2].dataoffsets[1], tiff.pages[2].databytecounts[1]
+    content = bytearray(path.read_bytes())
+    content[offset + count // 2 : offset + count] = bytes(count - count // 2)
+    path.write_bytes(content)
+    source = open_source(path, OpenOptions(voxel_um=UM))
+    with pytest.raises(FormatError, match=rf"page 2, segment 1 at byte {offset}.*corrupt"):
+        source.read(Box.of_shape((5, 64, 64)))
+
+
 def test_a_segment_never_written_is_refused(tmp_path: Path, voxels: Voxels) -> None:
     path = tmp_path / "a.tif"
     with tifffile.TiffWriter(path) as out:
