@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.algo.normal_equations import solve_entries
+
 BINS = 16
 """Bins per in-plane axis that an overlap is averaged in."""
 TERMS = 4
@@ -144,25 +146,31 @@ def _weighted(
     weight: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Solve the ridge normal equations of gains and field."""
-    size = tiles + columns.shape[1]
-    matrix = np.zeros((size, size))
-    force = np.zeros(size)
+    first, second = ends
+    terms = columns.shape[1]
+    size = tiles + terms
     weighted = weight[:, None] * columns
-    for end, sign in zip(ends, (1.0, -1.0), strict=True):
-        np.add.at(matrix, (end, end), weight)
-        np.add.at(force, end, sign * weight * ratio)
-        cross = np.zeros((tiles, columns.shape[1]))
-        np.add.at(cross, end, sign * weighted)
-        matrix[:tiles, tiles:] += cross
-        matrix[tiles:, :tiles] += cross.T
-    np.add.at(matrix, ends, -weight)
-    np.add.at(matrix, (ends[1], ends[0]), -weight)
-    matrix[tiles:, tiles:] += weighted.T @ columns
-    force[tiles:] = weighted.T @ ratio
+    rows, others, values = [first, second], [first, second], [weight, weight]
+    rows += [first, second]
+    others += [second, first]
+    values += [-weight, -weight]
+    for term in range(terms):
+        field = np.full(len(first), tiles + term)
+        rows += [first, second, field, field]
+        others += [field, field, first, second]
+        values += [weighted[:, term], -weighted[:, term]] * 2
+    block = tiles + np.arange(terms)
+    rows += [np.repeat(block, terms), np.arange(size)]
+    others += [np.tile(block, terms), np.arange(size)]
     ridge = np.full(size, _FIELD_RIDGE)
     ridge[:tiles] = _GAIN_RIDGE
-    matrix[np.diag_indices(size)] += ridge * weight.sum() / tiles
-    return np.asarray(np.linalg.solve(matrix, force))
+    values += [(weighted.T @ columns).ravel(), ridge * weight.sum() / tiles]
+    pull = weight * ratio
+    force = np.asarray(np.bincount(first, pull, size) - np.bincount(second, pull, size), float)
+    force[tiles:] = weighted.T @ ratio
+    return solve_entries(
+        np.concatenate(rows), np.concatenate(others), np.concatenate(values), force
+    )
 
 
 def _spread(values: NDArray[np.float64]) -> float:
