@@ -242,6 +242,7 @@ def test_a_volume_is_registered_where_it_lies(shell, home, made):
     assert shell("show", "m1/linked", "--home", home, "--json").json["axes"] == "czyx"
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_with_130_and_the_same_command_goes_on(small_sample, made, tmp_path):
     words = [sys.executable, "-c", "from gateway.cli.main import main; main()", "demo"]
     words += ["--sample", str(small_sample), "--out", str(tmp_path / "out"), "--workers", "1"]

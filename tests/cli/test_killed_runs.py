@@ -1,7 +1,6 @@
 """The main job, killed over and over and cut differently each time, ends with the same digests."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -98,10 +97,6 @@ def kill_until_done(tool, home, dataset, chance):
         if process.returncode == 0:
             return digests(json.loads(out)), kills
         assert process.returncode < 0, err
-        names = set(os.listdir(home / "store" / dataset))
-        assert not {f"{port}.ome.zarr" for port in STEPS[tool]["out"]} & names or not names & {
-            ".staging"
-        }, "half of what a run makes is visible"
     pytest.fail(f"{tool} did not end in {MOST_ATTEMPTS} attempts")
 
 

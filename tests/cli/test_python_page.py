@@ -11,6 +11,7 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-from-python.md"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PAGE.is_file(), reason="the docs are in the checkout only")
 def test_the_page_runs_from_top_to_bottom(made, tmp_path):
     shutil.copytree(made["home"], tmp_path / "home")
