@@ -128,6 +128,7 @@ def write_crate(
     paths = dict(before.refs) if before else {}
     for entry in entries:
         described = entry_entities(entry)
+        _forget(crate, described[0]["@id"])
         paths[entry.ref] = described[0]["@id"]
         _add_all(crate, described)
     for file in files:
@@ -142,6 +143,15 @@ def write_crate(
     content = _render(document | {"@graph": _with_seal(document)})
     if before is None or content != _render(before.document):
         store.put(crate_key(dataset), content)
+
+
+def _forget(crate: ROCrate, identifier: str) -> None:
+    """Drop an entry that is made anew, with its files and reports."""
+    for entity in list(crate.data_entities):
+        about = entity.as_jsonld().get("about")
+        inside = identifier.endswith("/") and entity.id.startswith(identifier)
+        if entity.id == identifier or inside or about == {"@id": identifier}:
+            crate.delete(entity)
 
 
 def _add_all(crate: ROCrate, entities: Iterable[Entity]) -> None:

@@ -121,7 +121,8 @@ def add_to_crate(
 ) -> None:
     """Add runs to the crate of a dataset, with the things of this dataset that they name.
 
-    What the crate has already keeps the checksums it was recorded with.
+    What the crate has already keeps the checksums it was recorded with, unless a run that is
+    new to the crate made it again under the same name.
 
     Args:
         store: Where the dataset lies.
@@ -132,8 +133,10 @@ def add_to_crate(
         others: Things that no run made.
     """
     before = read_crate(store, dataset)
-    known = before.refs if before else {}
+    told = {run.id for run in before.runs} if before else set()
     added = list(runs)
+    fresh = {port.ref for run in added if run.id not in told for port in run.outputs}
+    known = set(before.refs) - fresh if before else set()
     ports = {
         ref: (port.kind, port.digest)
         for run in added

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from gateway.records.crate import CRATE_FILE, crate_key, read_crate
+from gateway.run.plan import RunOptions
 from gateway.service.descriptions import describe_dataset
 from gateway.service.gateway import open_gateway
 from gateway.service.rebuild import rebuild_catalogue
+from gateway.service.replay import replay
 from gateway.service.verification import verify
 from gateway.volumes.dataset import DatasetInfo
 from gateway.volumes.link import register
@@ -141,3 +143,18 @@ def test_a_run_killed_just_before_it_was_recorded_is_recorded(described) -> None
     assert found.status == "done"
     assert found.outputs == run.outputs
     assert verify(described.gateway, "m2").unrecorded == ()
+
+
+def test_a_thing_that_was_deleted_and_made_anew_is_recorded_anew(described) -> None:
+    gateway = described.gateway
+    for name in ("peaks.points.parquet", "bright.ome.zarr", "peaks.report"):
+        gateway.store.delete(f"m1/{name}")
+    assert {fault.what for fault in verify(gateway, "m1").faults} == {"the file is gone"}
+    described.run(
+        "trial_find",
+        {"image": "m1/raw"},
+        {"peaks": "m1/peaks", "labels": "m1/bright"},
+        {"share": 0.02},
+    )
+    assert verify(gateway, "m1").faults == verify(gateway, "m1").unrecorded == ()
+    assert replay(gateway, "m1/peaks", RunOptions(workers=1)).same
