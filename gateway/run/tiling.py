@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from gateway.volumes.box import Box, Shape
 
-PROCESS_BYTES = 220 * 2**20
-"""What a worker holds before it reads a voxel: Python, numba, TensorStore."""
+PROCESS_BYTES = 300 * 2**20
+"""What a worker holds beside voxels, measured: Python, numba and its compiler, TensorStore."""
 _SMALLEST_BLOCK = 32
 _WRITE_COPIES = 2.3
 """The voxels of a task, its derived levels and their encoded form."""

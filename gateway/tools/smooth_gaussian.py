@@ -20,7 +20,7 @@ def _reach_um(params: Any) -> float:
     version="1.0.0",
     image="gateway/classic",
     halo_um=_reach_um,
-    bytes_per_voxel=20.0,
+    bytes_per_voxel=24.0,
     edam=("operation_3443",),
     examples=(
         Example(

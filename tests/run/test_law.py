@@ -43,7 +43,7 @@ def digests(go, store):
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(block=BLOCKS, memory=st.integers(450, 2000))
+@given(block=BLOCKS, memory=st.integers(600, 2000))
 def test_the_block_shape_changes_nothing(digests, tool, block, memory):
     whole = digests(tool, workers=1)
     assert digests(tool, workers=1, block_voxels=block, memory_bytes=memory * 10**6) == whole

@@ -109,7 +109,7 @@ def open_ref_or_none(gateway: Gateway) -> Any:
         return None
 
 
-@pytest.mark.parametrize("memory", [2_000_000_000, 320_000_000])
+@pytest.mark.parametrize("memory", [2_000_000_000, 400_000_000])
 @pytest.mark.parametrize("strip", [1024, 16])
 def test_memory_and_strips_do_not_change_the_result(
     gateway: Gateway, tmp_path: Path, memory: int, strip: int
