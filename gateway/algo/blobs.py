@@ -21,7 +21,7 @@ Vector = tuple[float, float, float]
 Fields = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 """Response, narrow and wide Gaussian of a block with `near` voxels around it."""
 
-NARROW = (0.73, 1.1)
+NARROW = (0.7, 1.05)
 """Narrow Gaussians, as parts of the one that answers best to a solid ball: the smaller parts
 neighbours that touch, the greater keeps large nuclei whole."""
 WEIGHT = (1.0, 0.87)

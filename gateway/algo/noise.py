@@ -13,6 +13,8 @@ DEPARTURES = 512
 SIZES = 2048
 """Bins of `count_sizes`."""
 ALONG_X = 2
+POOLED = 5
+"""Neighbouring grey levels that are judged together."""
 FEWEST = 64
 """Voxels a grey level needs to have a noise of its own."""
 _GAUSS = 1.2533141373155003  # standard deviation over mean absolute value
@@ -62,8 +64,10 @@ def noise_curve(key: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.
     """
     level, departure = key // DEPARTURES, key % DEPARTURES
     centre = np.where(departure == 0, 0.0, 2.0 ** ((departure + 0.5) / 4 - 64))
-    total = np.bincount(level, count.astype(np.float64), LEVELS)
-    amount = np.bincount(level, count * centre, LEVELS)
+    # where light comes as single photons, dark and lit voxels of one level fall into two bins
+    pool = np.ones(POOLED)
+    total = np.convolve(np.bincount(level, count.astype(np.float64), LEVELS), pool, "same")
+    amount = np.convolve(np.bincount(level, count * centre, LEVELS), pool, "same")
     known = np.flatnonzero(total >= min(FEWEST, max(1.0, float(total.max(initial=0.0)))))
     if known.size == 0:
         return np.zeros(LEVELS, np.float32)

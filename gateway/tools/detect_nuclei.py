@@ -22,7 +22,8 @@ from gateway.volumes.box import Box, Shape
 from gateway.volumes.model import Channel, VolumeInfo
 from gateway.volumes.source import Source
 
-_FIND_BYTES = 34.0
+_SURVEY_BYTES = 16.0
+_FIND_BYTES = 36.0
 """Two filters, their difference and what they are made from, all float32, and the voxels read."""
 _MASK_BYTES = 24.0
 _FEWEST_VOXELS = 2
@@ -81,11 +82,15 @@ def detect_nuclei(
         sensitivity: Above 1 finds fainter nuclei, and more that are none; below 1 fewer of both.
         channel: Number (from 0) or name of the channel.
     """
-    info = image.info
-    channel_number(info, channel)
-    _check_diameter(info, diameter_um)
+    channel_number(image.info, channel)
+    _check_diameter(image.info, diameter_um)
+    return Passes(passes=_passes(image, diameter_um), tables={"nuclei": _table})
+
+
+def _passes(image: Source, diameter_um: float) -> tuple[Pass, ...]:
+    info, unit = image.info, image.read_unit
     grid, blob = _filters(info, diameter_um)
-    halo_z, halo_y, halo_x = _mask_halo(info, diameter_um)
+    find_z, find_y, find_x = (f * (m + 1) for f, m in zip(grid.factor, blob.margin, strict=True))
     labels = VolumeInfo(
         kind="labels",
         dtype="uint32",
@@ -94,35 +99,30 @@ def detect_nuclei(
         origin_um=info.origin_um,
         channels=(Channel(name="nuclei"),),
     )
-    bins_read = (f * (m + 1) for f, m in zip(grid.factor, blob.margin, strict=True))
-    find_z, find_y, find_x = bins_read
-    unit = image.read_unit
-    return Passes(
-        passes=(
-            Pass(
-                name="survey",
-                work=_survey,
-                over=Blocks(grid=info, halo_voxels=grid.factor, read_unit=unit),
-                merge=_merge_surveys,
-                bytes_per_voxel=16.0,
-            ),
-            Pass(
-                name="find",
-                work=_find,
-                over=Blocks(grid=info, halo_voxels=(find_z, find_y, find_x), read_unit=unit),
-                merge=_merge_found,
-                bytes_per_voxel=_FIND_BYTES,
-            ),
-            Pass(
-                name="mask",
-                work=_mask,
-                over=Blocks(grid=labels, halo_voxels=(halo_z, halo_y, halo_x), read_unit=unit),
-                writes="labels",
-                needed_for=("labels",),
-                bytes_per_voxel=_MASK_BYTES,
-            ),
+    mask_halo = _mask_halo(info, diameter_um)
+    return (
+        Pass(
+            name="survey",
+            work=_survey,
+            over=Blocks(grid=info, halo_voxels=grid.factor, read_unit=unit),
+            merge=_merge_surveys,
+            bytes_per_voxel=_SURVEY_BYTES,
         ),
-        tables={"nuclei": _table},
+        Pass(
+            name="find",
+            work=_find,
+            over=Blocks(grid=info, halo_voxels=(find_z, find_y, find_x), read_unit=unit),
+            merge=_merge_found,
+            bytes_per_voxel=_FIND_BYTES,
+        ),
+        Pass(
+            name="mask",
+            work=_mask,
+            over=Blocks(grid=labels, halo_voxels=mask_halo, read_unit=unit),
+            writes="labels",
+            needed_for=("labels",),
+            bytes_per_voxel=_MASK_BYTES,
+        ),
     )
 
 

@@ -1,12 +1,15 @@
 """Nuclei found and outlined: in every block alike, whatever the camera, in odd volumes too."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from gateway.algo.pyramid import reduce_mean
 from gateway.errors import CallError, FormatError
@@ -318,3 +321,40 @@ def test_workers_and_blocks_change_no_digest(store) -> None:
     assert run(store, "points", labels=False, workers=1) == {"nuclei": whole["nuclei"]}
     assert run(store, "many", workers=2, block_voxels=(17, 50, 61)) == whole
     assert run(store, "three", workers=3, block_voxels=(40, 64, 33)) == whole
+
+
+@pytest.mark.data
+def test_eight_nuclei_of_a_real_embryo(data_dir) -> None:
+    folder = data_dir / "nuclei_qcanet_8cell"
+    image, voxel_um = tifffile.imread(folder / "raw.tif"), (1.75, 0.8, 0.8)
+    truth, count = ndimage.label(tifffile.imread(folder / "ndn.tif") > 0)
+    centres = np.array(ndimage.center_of_mass(truth > 0, truth, range(1, count + 1))) * voxel_um
+    for diameter_um in (14.0, 16.5, 19.0):
+        table, _ = detect(image, diameter_um, voxel_um=voxel_um)
+        assert len(table["label"]) == matched(positions(table), centres, 6.0) == count == 8
+
+
+@pytest.mark.data
+def test_most_of_a_dense_crowd(data_dir) -> None:
+    folder = data_dir / "nuclei_stardist_synth3d"
+    truth = tifffile.imread(folder / "labels.tif")
+    centres = np.array(ndimage.center_of_mass(truth > 0, truth, np.unique(truth)[1:]))
+    table, _ = detect(tifffile.imread(folder / "raw.tif"), 11.5)
+    found = matched(positions(table), centres, 5.75)
+    assert 2 * found / (len(centres) + len(table["label"])) >= 0.85
+
+
+@pytest.mark.data
+def test_every_marked_cell_of_a_real_brain(data_dir) -> None:
+    folder = data_dir / "nuclei_cellfinder_lightsheet"
+    image, voxel_um = tifffile.imread(folder / "ch0_signal.tif"), (5.0, 2.0, 2.0)
+    text = (folder / "cell_classification.xml").read_text()
+    markers = np.stack(
+        [[float(n) for n in re.findall(f"<Marker{a}>(.*?)</", text)] for a in "ZYX"], axis=1
+    )
+    markers = markers[np.all(markers < image.shape, axis=1)] * voxel_um
+    table, _ = detect(image, 14.0, voxel_um=voxel_um)
+    distance, _ = cKDTree(positions(table)).query(markers)
+    assert len(markers) > 50
+    assert distance.max() <= 15
+    assert len(table["label"]) < 4000
