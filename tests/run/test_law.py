@@ -68,7 +68,7 @@ def test_a_killed_worker_changes_nothing(digests, tool):
     kills = []
 
     def kill(event):
-        if isinstance(event, TaskDone) and len(kills) < 3 and chance.random() < 0.5:
+        if isinstance(event, TaskDone) and len(kills) < 2 and chance.random() < 0.5:
             victim = chance.choice(children())
             victim.send_signal(signal.SIGKILL)
             kills.append(victim)
