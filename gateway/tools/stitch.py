@@ -98,6 +98,10 @@ def stitch(
         blending=blending,
         correct_illumination=correct_illumination,
     )
+    return _passes(tiles, plan)
+
+
+def _passes(tiles: TileGrid, plan: _Plan) -> Passes[Stitched]:
     pairs = Pass(
         name="pairs",
         work=partial(_measure, plan),
