@@ -27,6 +27,8 @@ Length = Annotated[float, Field(gt=0)]
 _GROUP_BYTES = 512_000_000
 _CHECKSUM_BYTES = 32_000_000
 _COPIES = 2
+_PIECE_BYTES = 16_000_000
+"""A thread reads pieces of about this size, so that they add little to the memory of a task."""
 
 
 class Ingested(NamedTuple):
@@ -132,7 +134,8 @@ class _Reader:
 def _read_parallel(source: FileSource, box: Box, work: Work) -> NDArray[Any]:
     """Read a box, czyx, on as many threads as the work may use: decoding leaves Python's lock."""
     out = np.empty((len(source.info.channels), *box.shape), source.info.dtype)
-    height = max(source.read_unit[0], -(-box.shape[0] // (4 * work.threads)))
+    plane = out[0, 0].nbytes * len(out) if box.voxels else 1
+    height = max(source.read_unit[0], min(_PIECE_BYTES // plane, -(-box.shape[0] // work.threads)))
     slabs = list(cut_boxes(box, (height, *box.shape[1:])))
 
     def fill(slab: Box) -> None:
