@@ -101,12 +101,12 @@ print("\\n".join(f"{port} {output.digest}" for port, output in result.outputs.it
 """
 
 
-def start(store, tool, workers, block, fuse):
+def start(store, tool, workers, block, fuse, *, script=SCRIPT):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [
         sys.executable,
         "-c",
-        SCRIPT,
+        script,
         store.url,
         tool,
         "m1/killed",
@@ -138,6 +138,17 @@ def test_a_run_killed_again_and_again_ends_with_the_same(digests, store, tool):
     assert kills
     assert dict(line.split() for line in out.splitlines()) == whole
     assert ".staging" not in store.list("m1").folders
+    wait_until_gone(store.url)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_control_c_stops_the_run_and_its_workers(store, workers):
+    script = SCRIPT.replace("signal.SIGKILL", "signal.SIGINT")
+    process = start(store, "trial_blur", workers, "9,9,9", ("3", "0.0"), script=script)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert "RunCancelledError: trial_blur was stopped; run the same command again" in err
+    assert store.list("m1").folders == (".staging", "raw.ome.zarr")
     wait_until_gone(store.url)
 
 
