@@ -236,17 +236,17 @@ def _estimate(grid: TileGrid, layout: TileLayout) -> Blocks:
     """Return the volume if every tile lay where the stage says, with room for errors."""
     canvas = lay_canvas(layout.nominal, layout.shapes)
     room = np.asarray(layout.window) * (len(layout.nominal) > 1)
-    return Blocks(grid=_info(grid, canvas.origin, _shape(canvas.shape + room)))
+    return _blocks(grid, canvas.origin, _shape(canvas.shape + room))
 
 
 def _settle(plan: _Plan, work: Work) -> Blocks:
     canvas = lay_canvas(_solved(plan, work)["position"], plan.layout.shapes)
-    return Blocks(grid=_info(work.inputs["tiles"], canvas.origin, canvas.shape))
+    return _blocks(work.inputs["tiles"], canvas.origin, canvas.shape)
 
 
-def _info(grid: TileGrid, origin: Vector, shape: Shape) -> VolumeInfo:
+def _blocks(grid: TileGrid, origin: Vector, shape: Shape) -> Blocks:
     z, y, x = (float(s * v) for s, v in zip(origin, grid.voxel_um, strict=True))
-    return VolumeInfo(
+    info = VolumeInfo(
         kind="image",
         dtype=grid.dtype,
         shape=shape,
@@ -254,6 +254,7 @@ def _info(grid: TileGrid, origin: Vector, shape: Shape) -> VolumeInfo:
         origin_um=(z, y, x),
         channels=grid.channels,
     )
+    return Blocks(grid=info, read_unit=grid.source(0).read_unit)
 
 
 def _fuse(plan: _Plan, work: Work) -> Arrays:
