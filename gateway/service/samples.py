@@ -76,7 +76,7 @@ def open_sample(
     Args:
         folder: Holds the tiles and, where there is one, `positions.csv`.
         voxel_um: Voxel size zyx; None takes the one of `sample.json`, else (5, 2, 2).
-        diameter_um: Expected diameter of a nucleus; None takes that of `sample.json`, else 12.
+        diameter_um: Expected diameter of a nucleus; None takes that of `sample.json`, else 16.
 
     Raises:
         NotFoundError: There is no such folder, or no TIFF in it.
@@ -92,7 +92,7 @@ def open_sample(
         licence="see the folder",
         about=f"the tiles in {folder.name}",
         voxel_um=(5.0, 2.0, 2.0),
-        diameter_um=12.0,
+        diameter_um=16.0,
     )
     description = folder / DESCRIPTION
     if description.is_file():

@@ -29,11 +29,13 @@ from gateway.volumes.box import Vector
     show_default=True,
     help="Where home, sample and report go.",
 )
-@click.option("--voxel-um", type=Lengths(), help="Voxel size of the tiles in micrometres.")
+@click.option(
+    "--voxel-um", type=Lengths(), help="Voxel size of the tiles; 5,2,2 where they do not say."
+)
 @click.option(
     "--diameter-um",
     type=click.FloatRange(min=0, min_open=True),
-    help="Expected diameter of a nucleus in micrometres.",
+    help="Expected diameter of a nucleus; 16 where the sample does not say.",
 )
 @click.option("--workers", type=click.IntRange(1, 4096), help="Processes; one per core if not set.")
 @shared_options
