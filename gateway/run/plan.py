@@ -20,7 +20,7 @@ from gateway.run.estimate import (
 from gateway.run.inputs import Made, Prepared, prepare, read_made
 from gateway.run.staging import Staging
 from gateway.toolkit.call import Call
-from gateway.toolkit.passes import Blocks
+from gateway.toolkit.passes import Blocks, Items
 from gateway.toolkit.spec import ToolSpec
 from gateway.volumes.box import Shape
 from gateway.volumes.dataset import find_entry
@@ -31,6 +31,7 @@ EngineName = Literal["local"]
 _FORMAT = 1
 """Of the staging folder; another format begins anew."""
 _SMALL_VOXELS = 2_000_000
+_SMALL_ITEM_VOXELS, _SMALL_ITEM_BYTES = 16_000_000, 1_000_000_000
 _LAYOUT_BYTES = 512_000_000
 """Shards do not get smaller for less memory than this: a worker itself needs half of it."""
 
@@ -247,8 +248,12 @@ def find_outputs(refs: Mapping[str, Ref], store: Store) -> dict[str, Made]:
 def _default_workers(prepared: Prepared) -> int:
     """Return one per core, or one alone for work that is done before others have started."""
     grids = [step.over.grid for step in prepared.steps if isinstance(step.over, Blocks)]
+    items = [step.over for step in prepared.steps if isinstance(step.over, Items)]
     voxels = sum(math.prod(grid.array_shape) for grid in grids)
-    small = len(grids) == len(prepared.steps) and voxels < _SMALL_VOXELS
+    touched = sum(item.count * item.bytes_each for item in items)
+    # a tool of items (stitch) does little per voxel: two processes must load what one would
+    most = _SMALL_VOXELS if not items else _SMALL_ITEM_VOXELS
+    small = voxels < most and touched < _SMALL_ITEM_BYTES
     return 1 if small else len(os.sched_getaffinity(0))
 
 
