@@ -3,12 +3,9 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blake3 import blake3
-from rocrate.model.contextentity import ContextEntity
-from rocrate.model.data_entity import DataEntity
-from rocrate.rocrate import ROCrate
 
 from gateway.errors import CorruptionError, NotFoundError
 from gateway.records.checksums import FileRecord
@@ -29,6 +26,9 @@ from gateway.records.crate_entities import (
 from gateway.records.runs import RunRecord
 from gateway.volumes.dataset import DatasetInfo
 from gateway.volumes.store import Store
+
+if TYPE_CHECKING:
+    from rocrate.rocrate import ROCrate
 
 CRATE_FILE = "ro-crate-metadata.json"
 _VERSION = "1.1"
@@ -121,6 +121,8 @@ def write_crate(
         CorruptionError: The crate there is damaged; nothing is written.
         StoreError: The storage failed.
     """
+    from rocrate.rocrate import ROCrate  # noqa: PLC0415 - 0.25 s that readers do not pay
+
     before = read_crate(store, dataset)
     crate = ROCrate(json.loads(json.dumps(before.document)) if before else None, version=_VERSION)
     known = {run.id: run for run in (before.runs if before else ())}
@@ -145,7 +147,7 @@ def write_crate(
         store.put(crate_key(dataset), content)
 
 
-def _forget(crate: ROCrate, identifier: str) -> None:
+def _forget(crate: "ROCrate", identifier: str) -> None:
     """Drop an entry that is made anew, with its files and reports."""
     for entity in list(crate.data_entities):
         about = entity.as_jsonld().get("about")
@@ -154,14 +156,17 @@ def _forget(crate: ROCrate, identifier: str) -> None:
             crate.delete(entity)
 
 
-def _add_all(crate: ROCrate, entities: Iterable[Entity]) -> None:
+def _add_all(crate: "ROCrate", entities: Iterable[Entity]) -> None:
+    from rocrate.model.contextentity import ContextEntity  # noqa: PLC0415 - only to write
+    from rocrate.model.data_entity import DataEntity  # noqa: PLC0415 - only to write
+
     for entity in entities:
         kind = DataEntity if entity["@type"] in DATA_TYPES else ContextEntity
         properties = {name: value for name, value in entity.items() if name != "@id"}
         crate.add(kind(crate, entity["@id"], properties))
 
 
-def _document(crate: ROCrate, before: Crate | None) -> dict[str, Any]:
+def _document(crate: "ROCrate", before: Crate | None) -> dict[str, Any]:
     """Return the crate as JSON-LD in one fixed order, keeping what others said in it."""
     crate.metadata.extra_contexts = list(CONTEXTS)
     crate.metadata.extra_terms = dict(TERMS)

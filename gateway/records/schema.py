@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from gateway.errors import StoreError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+LATEST = "r0001"
+"""The last migration: a database that says so is left as it is, and Alembic unloaded."""
+_VERSIONS = "alembic_version"
 _MIGRATION_LOCK = 0x6761746577617901
 """Key of the PostgreSQL advisory lock: one process migrates, the others wait."""
 
@@ -23,12 +22,28 @@ def upgrade_schema(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    found = _revision(connection)
+    if found != LATEST:
+        _migrate(connection, found)
+
+
+def _revision(connection: Connection) -> str | None:
+    """Return the revision the database says it is of, or None where Alembic never was."""
+    if not inspect(connection).has_table(_VERSIONS):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {_VERSIONS}")).scalar()  # noqa: S608 - a constant
+    return found
+
+
+def _migrate(connection: Connection, found: str | None) -> None:
+    # 0.2 s that every command would pay, for what is done once in the life of a catalogue
+    from alembic import command  # noqa: PLC0415 - as above
+    from alembic.config import Config  # noqa: PLC0415 - as above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     scripts = ScriptDirectory.from_config(config)
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found == scripts.get_current_head():
-        return
     known = {script.revision for script in scripts.walk_revisions()}
     if found is not None and found not in known:
         raise StoreError(

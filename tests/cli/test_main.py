@@ -53,6 +53,35 @@ def test_help_imports_no_command_and_no_numerical_library():
     assert done.stderr.strip() == "[]"
 
 
+HEAVY = ("tifffile", "nibabel", "matplotlib", "skimage", "pandas", "alembic", "rocrate", "h5py")
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "from gateway.cli.main import main; main(['--help'], standalone_mode=False)",
+        "import gateway.run.worker",
+        "import gateway.cli.commands.run",
+        "import gateway.cli.commands.ingest",
+    ],
+)
+def test_what_starts_often_loads_no_library_that_is_seldom_needed(start):
+    script = f"import sys; {start}; print(set({HEAVY}) & set(sys.modules), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stderr.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", ["ls", "show", "verify", "catalog"])
+def test_commands_that_compute_nothing_load_no_compiler(name):
+    script = f"import sys, gateway.cli.commands.{name}; print('numba' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "False"
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,12 +12,17 @@ from gateway.volumes.formats.array import array_source
 from gateway.volumes.formats.format import FileSource, Format, OpenOptions
 from gateway.volumes.formats.metadata import to_um
 
+if TYPE_CHECKING:
+    import h5py
+
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _SIZE_NAMES = ("element_size_um", "voxel_size", "resolution")
 _LEAST_AXES = 3
 
 
 def _open(path: Path, options: OpenOptions) -> FileSource:
+    import h5py
+
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -52,7 +56,9 @@ def _open(path: Path, options: OpenOptions) -> FileSource:
     )
 
 
-def _choose(path: Path, file: h5py.File, name: str | None) -> h5py.Dataset:
+def _choose(path: Path, file: "h5py.File", name: str | None) -> "h5py.Dataset":
+    import h5py
+
     found: dict[str, h5py.Dataset] = {}
 
     def collect(key: str, item: Any) -> None:
@@ -75,7 +81,7 @@ def _choose(path: Path, file: h5py.File, name: str | None) -> h5py.Dataset:
     return volumes[0]
 
 
-def _axes(dataset: h5py.Dataset) -> str | None:
+def _axes(dataset: "h5py.Dataset") -> str | None:
     labels = "".join(d.label[:1] for d in dataset.dims if d.label)
     if len(labels) == dataset.ndim:
         return labels
@@ -88,7 +94,7 @@ def _axes(dataset: h5py.Dataset) -> str | None:
     return None
 
 
-def _voxel_um(dataset: h5py.Dataset) -> tuple[float | None, float | None, float | None]:
+def _voxel_um(dataset: "h5py.Dataset") -> tuple[float | None, float | None, float | None]:
     """Read `element_size_um` (Fiji, zyx) or a size with a `unit` beside it."""
     for name in _SIZE_NAMES:
         values = np.atleast_1d(dataset.attrs.get(name, ()))

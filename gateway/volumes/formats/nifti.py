@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 from typing import IO, Any
 
-import nibabel
 import numpy as np
 
 from gateway.errors import FormatError
@@ -73,6 +72,8 @@ def _open(path: Path, options: OpenOptions) -> FileSource:
 
 
 def _header(path: Path, *, packed: bool) -> Any:
+    import nibabel
+
     opener: Any = gzip.open if packed else Path.open
     try:
         with opener(path, "rb") as handle:
@@ -82,6 +83,8 @@ def _header(path: Path, *, packed: bool) -> Any:
 
 
 def _parse(handle: IO[bytes]) -> Any:
+    import nibabel
+
     start = handle.read(4)
     handle.seek(0)
     one = _HEADER_SIZES.get(start, 0) == 1
@@ -144,6 +147,8 @@ def _write(excerpt: Excerpt, path: Path) -> None:
 
 
 def _new_header(path: Path, info: VolumeInfo) -> Any:
+    import nibabel
+
     shape = info.shape[::-1]
     count = len(info.channels)
     if info.times > 1 and count > 1:

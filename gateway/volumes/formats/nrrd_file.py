@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import nrrd
 import numpy as np
 
 from gateway.errors import FormatError
@@ -80,6 +79,8 @@ def _open(path: Path, options: OpenOptions) -> FileSource:
 
 
 def _header(path: Path) -> tuple[Mapping[str, Any], int]:
+    import nrrd
+
     try:
         with path.open("rb") as handle:
             header = nrrd.read_header(handle)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import imagecodecs
 import numpy as np
-import tifffile
 from natsort import natsorted
 from numpy.typing import NDArray
 
@@ -59,6 +57,8 @@ def is_plane(path: Path) -> bool:
     """Whether a file holds one plane rather than a stack."""
     if path.suffix.lower() == ".png":
         return True
+    import tifffile
+
     try:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series
@@ -189,6 +189,8 @@ def _read(path: Path, box: Box, channel: int) -> NDArray[Any]:
     if path.suffix.lower() != ".png":
         read: NDArray[Any] = _on_tiff(path, lambda stack: _read_tiff(stack, box, channel))
         return read
+    import imagecodecs
+
     try:
         plane = imagecodecs.png_decode(path.read_bytes())
     except (RuntimeError, OSError) as error:
@@ -200,6 +202,8 @@ def _read(path: Path, box: Box, channel: int) -> NDArray[Any]:
 
 
 def _on_tiff(path: Path, use: Callable[[PageStack], Any]) -> Any:
+    import tifffile
+
     try:
         with tifffile.TiffFile(path) as tiff:
             if len(tiff.pages) != 1:

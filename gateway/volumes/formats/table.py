@@ -4,10 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet
 
 from gateway.errors import FormatError
@@ -34,6 +32,8 @@ def _arrow(table: PointsTable) -> pa.Table:
 
 
 def _write_csv(table: PointsTable, path: Path) -> None:
+    import pyarrow.csv
+
     pyarrow.csv.write_csv(_arrow(table), path, pyarrow.csv.WriteOptions(quoting_style="needed"))
 
 
@@ -63,6 +63,8 @@ def _write_parquet(table: PointsTable, path: Path) -> None:
 
 def _write_hdf5(table: PointsTable, path: Path) -> None:
     """Write one dataset per column; attributes and digest lie on the root group."""
+    import h5py
+
     with h5py.File(path, "w") as file:
         for name, column in table.read().items():
             text = column.dtype.kind in "UO"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from gateway.errors import FormatError, StoreError
@@ -29,6 +28,8 @@ def open_tiff(path: Path, options: OpenOptions) -> FileSource:
         FormatError: The file is truncated or corrupt, holds several images and `series` does not
             choose one, or does not say how large its voxels are.
     """
+    import tifffile
+
     check_page_chain(path)
     try:
         with tifffile.TiffFile(path) as tiff:

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import tifffile
-
 from gateway.volumes.box import Vector
 from gateway.volumes.formats.metadata import to_um
 from gateway.volumes.model import Channel
@@ -47,6 +45,8 @@ def _many(item: Any) -> list[Any]:
 
 
 def _ome(xml: str, number: int) -> TiffMetadata:
+    import tifffile
+
     images = _many(tifffile.xml2dict(xml).get("OME", {}).get("Image"))
     if number >= len(images):
         return TiffMetadata()

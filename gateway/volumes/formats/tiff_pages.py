@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from gateway.errors import FormatError
@@ -167,6 +166,8 @@ class PageStack:
         return out
 
     def _decode(self, number: int, index: int) -> tuple[NDArray[Any], Five]:
+        import tifffile
+
         page = self._pages[number]
         data = page.file.read_at(page.offsets[index], page.counts[index])
         place = f"{self._names[number]}, segment {index} at byte {page.offsets[index]}"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 
 from gateway.volumes.formats.format import Excerpt
@@ -23,6 +22,8 @@ def write_tiff(excerpt: Excerpt, path: Path) -> None:
     One channel of uint8, uint16 or float32 below 4 GB becomes an ImageJ hyperstack, uint64 a
     plain TIFF with tifffile's description, the rest OME-TIFF: each with voxel size and origin.
     """
+    import tifffile
+
     info = excerpt.info
     size = np.dtype(info.dtype).itemsize * int(np.prod(info.array_shape, dtype=np.int64))
     big = size > _CLASSIC_BYTES
