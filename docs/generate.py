@@ -39,7 +39,7 @@ def _cli() -> str:
         ),
         _help(cli, "gateway"),
     ]
-    context = click.Context(cli, info_name="gateway")
+    context = click.Context(cli, info_name="gateway", **cli.context_settings)
     for name in COMMANDS:
         command = cli.get_command(context, name)
         if command is None:
@@ -52,7 +52,14 @@ def _cli() -> str:
 
 
 def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, max_content_width=96, terminal_width=96)
+    # click keeps the help option it makes first, so every context must ask for the same one
+    context = click.Context(
+        command,
+        info_name=name,
+        max_content_width=96,
+        terminal_width=96,
+        help_option_names=["-h", "--help"],
+    )
     return f"```\n{command.get_help(context)}\n```\n"
 
 
