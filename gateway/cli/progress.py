@@ -5,18 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from gateway.run.events import (
     Event,
@@ -27,6 +16,9 @@ from gateway.run.events import (
     TaskDone,
     TaskRetried,
 )
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 _LINE_EVERY_S = 5.0
 
@@ -41,18 +33,10 @@ def show_events(*, as_json: bool = False) -> Iterator[Listener]:
     if as_json:
         yield _write_json
         return
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield Lines()
         return
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        _RateColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as progress:
+    with _progress("{task.fields[rate]}", transient=False) as progress:
         yield Bars(progress)
 
 
@@ -63,46 +47,59 @@ def show_count(what: str) -> Iterator[Callable[[int, int], None]]:
     Args:
         what: What stands before the bar.
     """
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not sys.stderr.isatty():
         yield lambda *_: None
         return
-    with Progress(
+    with _progress(transient=True) as progress:
+        bar = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=max(total, 1))
+
+
+def _progress(*texts: str, transient: bool) -> "Progress":
+    # 0.07 s that scripts and batch jobs, which have no terminal, would pay with every command
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.progress import (  # noqa: PLC0415 - as above
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
+        *(TextColumn(text, style="progress.data.speed") for text in texts),
         TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
-        bar = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=max(total, 1))
+        console=Console(stderr=True),
+        transient=transient,
+    )
 
 
 class Bars:
     """One bar per pass, with megavoxels per second and the time left."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: "Progress") -> None:
         """Draw on `progress`."""
         self._progress = progress
         self._bar: TaskID | None = None
+        self._voxels = 0
+        self._started = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Take one event."""
         if isinstance(event, PassStarted):
+            self._voxels, self._started = 0, time.monotonic()
             self._bar = self._progress.add_task(
                 f"{event.name} ({event.number}/{event.passes})",
                 total=max(event.tasks, 1),
                 completed=event.tasks_done,
-                voxels=0,
+                rate="",
             )
         elif isinstance(event, TaskDone) and self._bar is not None:
-            bar = self._progress.tasks[self._progress.task_ids.index(self._bar)]
-            self._progress.update(
-                self._bar,
-                completed=event.tasks_done,
-                voxels=bar.fields["voxels"] + event.voxels,
-            )
+            self._voxels += event.voxels
+            rate = _rate(self._voxels, time.monotonic() - self._started)
+            self._progress.update(self._bar, completed=event.tasks_done, rate=rate)
         elif isinstance(event, TaskRetried):
             self._progress.console.print(_retry_line(event), markup=False)
 
@@ -134,15 +131,6 @@ class Lines:
             _say(_retry_line(event))
         elif isinstance(event, RunFinished):
             _say(f"  done in {event.wall_s:.1f} s")
-
-
-class _RateColumn(ProgressColumn):
-    """Megavoxels per second since the pass began."""
-
-    def render(self, task: Task) -> Text:
-        """Return the rate, or nothing for a pass that is not over voxels."""
-        seconds = (task.finished_time if task.finished_time is not None else task.elapsed) or 0.0
-        return Text(_rate(task.fields.get("voxels", 0), seconds), style="progress.data.speed")
 
 
 def _rate(voxels: int, seconds: float) -> str:
