@@ -156,7 +156,7 @@ def shoot_rays(field: Any, where: Any, steps: Any) -> Any:
     """Measure the surroundings of each point along rays.
 
     Args:
-        field: A smoothed block.
+        field: A smoothed block; a ray that comes to NaN stays at the value before.
         where: Points, shape (n, 3).
         steps: Offset in voxels of one sample of each ray, shape (rays, 3); `STEPS` samples each.
 
@@ -173,6 +173,8 @@ def shoot_rays(field: Any, where: Any, steps: Any) -> Any:
             lowest[r] = np.inf
             for k in range(STEPS + 1):
                 profile[r, k] = _at(field, where[n], steps[r] * k)
+                if k and np.isnan(profile[r, k]):
+                    profile[r, k] = profile[r, k - 1]
                 lowest[r] = min(lowest[r], profile[r, k])
         ground = np.sort(lowest)[len(steps) // 4]
         half = (profile[0, 0] + ground) / 2

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.algo._blob_kernels import STEPS, find_maxima, keep_strongest, shape_at, shoot_rays
 from gateway.algo.gaussian import Kernels, dot, half_kernels, smooth_valid, support
+from gateway.algo.nodata import smooth_data
 from gateway.algo.noise import count_sizes, level_of
 
 Shape = tuple[int, int, int]
@@ -97,6 +98,8 @@ def find_blobs(
     size: Shape,
     blob: BlobFilter,
     curve: NDArray[np.float32],
+    *,
+    missing: NDArray[np.float32] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Find the blobs whose brightest bin lies in a block.
 
@@ -106,21 +109,27 @@ def find_blobs(
         size: Shape of the volume.
         blob: The filters.
         curve: Noise of one voxel at each grey level.
+        missing: 1 where `padded` holds no data, and 0 in it; 0 elsewhere. None: data everywhere.
 
     Returns:
         The float64 arrays of `COLUMNS`, one row per blob in C order; and for the whole block
-        `texture` (counts of the size of the response) and `black` (its lowest surround).
+        `texture` (counts of the size of the response) and `black` (its lowest surround; empty
+        where all is missing).
     """
     near = np.asarray(blob.near)
     origin = np.asarray(start) - near
     found = []
-    for scale, fields in enumerate(_responses(padded, blob)):
+    holes = _cut(missing, blob, blob.near) if missing is not None else None
+    for scale, fields in enumerate(_responses(padded, blob, missing)):
         inside = tuple(slice(n, p - n) for n, p in zip(near, fields[0].shape, strict=True))
         if scale == 0:
-            texture = count_sizes(fields[0][inside], np.asarray(start))
-            black = fields[2][inside].min(keepdims=True).reshape(1)
+            absent = None if holes is None else holes[inside] > 0
+            texture = count_sizes(fields[0][inside], np.asarray(start), absent)
+            black = _darkest(fields[2][inside], absent)
             ground = fields[1]
         where = find_maxima(fields[0], origin, np.asarray(size))
+        if holes is not None:
+            where = where[holes[tuple(where.T)] == 0]
         found.append(_visible(where, fields, blob, scale, curve))
     joined = {name: np.concatenate([f[name] for f in found]) for name in found[0]}
     radius = np.asarray(NARROW) * blob.diameter_um / 2 * CROWDING
@@ -136,23 +145,41 @@ def find_blobs(
     return columns | {"texture": texture, "black": black}
 
 
-def _responses(padded: NDArray[np.float32], blob: BlobFilter) -> Iterator[Fields]:
-    """Yield the fields of each scale, `near` voxels wider than the block."""
-    margin = support(blob.scales[-1][1])
+def _responses(
+    padded: NDArray[np.float32], blob: BlobFilter, missing: NDArray[np.float32] | None
+) -> Iterator[Fields]:
+    """Yield the fields of each scale, `near` voxels wider than the block.
+
+    What is missing counts as the mean of the data around it, as the wide Gaussian sees it; where
+    even that sees none the response is 0 and the others are NaN.
+    """
     for kernels in blob.scales:
-        narrow, wide = (
-            smooth_valid(
-                padded[
-                    tuple(
-                        slice(m - s, p - (m - s))
-                        for m, s, p in zip(margin, support(k), padded.shape, strict=True)
-                    )
-                ],
-                k,
-            )
-            for k in kernels
-        )
-        yield narrow - wide, narrow, wide
+        reaches = [tuple(map(sum, zip(blob.near, support(k), strict=True))) for k in kernels]
+        first, second = (_cut(padded, blob, r) for r in reaches)
+        if missing is None:
+            narrow, wide = smooth_valid(first, kernels[0]), smooth_valid(second, kernels[1])
+            yield narrow - wide, narrow, wide
+            continue
+        wide, _, _ = smooth_data(second, _cut(missing, blob, reaches[1]), kernels[1])
+        _, narrow, hole = smooth_data(first, _cut(missing, blob, reaches[0]), kernels[0])
+        narrow = np.where(hole > 0, narrow + hole * wide, narrow)
+        response = narrow - wide
+        yield np.where(np.isnan(response), np.float32(0), response), narrow, wide
+
+
+def _cut(padded: NDArray[np.float32], blob: BlobFilter, reach: Any) -> NDArray[np.float32]:
+    """Return a block with less than `blob.margin` around it."""
+    off = [m - r for m, r in zip(blob.margin, reach, strict=True)]
+    cut = tuple(slice(o, p - o) for o, p in zip(off, padded.shape, strict=True))
+    return np.asarray(padded[cut], np.float32)
+
+
+def _darkest(wide: NDArray[np.float32], absent: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """Return the lowest value where there is data, shape (1,); or (0,) where there is none."""
+    if absent is None:
+        return np.asarray(wide.min(keepdims=True).reshape(1), np.float32)
+    present = wide[~absent & ~np.isnan(wide)]
+    return np.asarray(present.min(keepdims=True) if present.size else present, np.float32)
 
 
 def _visible(

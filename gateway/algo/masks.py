@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gateway.algo.gaussian import Kernels, half_kernels, smooth_valid, support
+from gateway.algo.nodata import smooth_data
 
 Shape = tuple[int, int, int]
 Vector = tuple[float, float, float]
@@ -95,6 +96,8 @@ def grow_masks(
     size: Shape,
     seeds: dict[str, NDArray[Any]],
     mask: MaskShape,
+    *,
+    missing: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint32]:
     """Label the voxels of a block.
 
@@ -105,11 +108,15 @@ def grow_masks(
         seeds: `id` (1 and up), `z`, `y`, `x` (voxels), `peak`, `core`, `background` and
             `scale_um` of at least every seed within reach of the block.
         mask: What masks can look like.
+        missing: 1 where `padded` holds no data, and 0 in it; 0 elsewhere. None: data everywhere.
 
     Returns:
         uint32 labels of the block, 0 outside all masks.
     """
-    field = smooth_valid(padded, mask.kernels)
+    if missing is None:
+        field = smooth_valid(padded, mask.kernels)
+    else:
+        field = _field_of_data(padded, missing, mask)
     origin = np.asarray(start) - np.asarray(mask.reach)
     where = np.floor(np.stack([seeds[a] for a in "zyx"], axis=1) + 0.5).astype(np.int64)
     where = np.clip(where, 0, np.asarray(size) - 1) - origin
@@ -130,6 +137,17 @@ def grow_masks(
         labels,
     )
     return labels
+
+
+def _field_of_data(
+    padded: NDArray[np.float32], missing: NDArray[np.float32], mask: MaskShape
+) -> NDArray[np.float32]:
+    """Smooth the data; no mask grows where it is missing, as that is darker than anything."""
+    field, _, _ = smooth_data(padded, missing, mask.kernels)
+    z, y, x = support(mask.kernels)
+    depth, height, width = field.shape
+    hole = missing[z : z + depth, y : y + height, x : x + width] > 0
+    return np.where(hole | np.isnan(field), np.float32(-np.inf), field)
 
 
 @njit(cache=True, nogil=True)

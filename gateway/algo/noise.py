@@ -27,7 +27,8 @@ def survey(padded: NDArray[np.float32], start: tuple[int, int, int], axis: int) 
     Every second plane and row is looked at, by position in the volume.
 
     Args:
-        padded: `zyx` block with one more voxel on every side.
+        padded: `zyx` block with one more voxel on every side; NaN where there is no data, and no
+            voxel next to it is counted.
         start: Position of the block (without that voxel) in the volume.
         axis: Axis of the difference; the block holds no first or last voxel of the volume on it.
 
@@ -38,7 +39,12 @@ def survey(padded: NDArray[np.float32], start: tuple[int, int, int], axis: int) 
     if inner.size == 0:
         return {"key": np.zeros(0, np.int64), "count": np.zeros(0, np.int64)}
     # a rounded mean may fall one bin outside what it is the mean of
-    low, high = int(level_of(padded.min())) - 1, int(level_of(padded.max())) + 1
+    least, most = padded.min(), padded.max()
+    if np.isnan(least):
+        least, most = np.fmin.reduce(padded, axis=None), np.fmax.reduce(padded, axis=None)
+    if np.isnan(least):
+        return {"key": np.zeros(0, np.int64), "count": np.zeros(0, np.int64)}
+    low, high = int(level_of(least)) - 1, int(level_of(most)) + 1
     counts = np.zeros((high - low + 1, DEPARTURES), np.int64)
     _count(padded, np.asarray(start), axis, low, counts)
     level, departure = np.nonzero(counts)
@@ -83,7 +89,9 @@ def level_of(value: Any) -> NDArray[np.int64]:
     return (ordered >> 20).astype(np.int64)
 
 
-def count_sizes(response: NDArray[np.float32], start: NDArray[Any]) -> NDArray[np.int64]:
+def count_sizes(
+    response: NDArray[np.float32], start: NDArray[Any], absent: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
     """Count the absolute values of a filtered block in 8 bins per octave, 2048 in all.
 
     Every second plane and row is looked at, by position in the volume.
@@ -91,8 +99,11 @@ def count_sizes(response: NDArray[np.float32], start: NDArray[Any]) -> NDArray[n
     Args:
         response: `zyx` block.
         start: Its position in the volume.
+        absent: Voxels of the block not to count.
     """
     rows = response[int(start[0]) % 2 :: 2, int(start[1]) % 2 :: 2]
+    if absent is not None:
+        rows = rows[~absent[int(start[0]) % 2 :: 2, int(start[1]) % 2 :: 2]]
     bits = np.abs(rows).view(np.uint32) >> 20
     return np.bincount(bits.ravel(), minlength=SIZES).astype(np.int64)
 
@@ -135,6 +146,8 @@ def _count(padded: Any, start: Any, axis: int, low: int, counts: Any) -> None:
                 sides = here[x - 1] + here[x + 1] if axis == ALONG_X else front[x] + behind[x]
                 departure[x] = abs(here[x] + here[x] - sides) * scale
             for x in range(1, width - 1):
+                if np.isnan(line[x]) or np.isnan(departure[x]):
+                    continue
                 bits = line_bits[x]
                 bits = ~bits if bits >> 31 else bits | np.uint32(0x80000000)
                 level = min(max(np.int64(bits >> 20) - low, 0), counts.shape[0] - 1)

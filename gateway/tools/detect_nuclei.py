@@ -11,6 +11,14 @@ from pydantic import Field
 from gateway.algo.blobs import COLUMNS, BlobFilter, blob_filter, find_blobs
 from gateway.algo.coarse_grid import CoarseGrid, bin_voxels, coarse_grid, mirror, spread_bins
 from gateway.algo.masks import MaskShape, grow_masks, mask_shape
+from gateway.algo.nodata import (
+    Lowest,
+    bin_data,
+    fill_value,
+    join_lowest,
+    lowest_levels,
+    may_have_gap,
+)
 from gateway.algo.noise import SIZES, add_surveys, median_size, noise_curve, survey
 from gateway.algo.nuclei_choice import choose_nuclei
 from gateway.errors import CallError, FormatError
@@ -32,6 +40,18 @@ _MOST_VOXELS = 400
 _MASK_WIDTH = 16
 """Bins across a nucleus that are fine enough for its mask."""
 _SPREAD = 1.4826  # standard deviation over median absolute value, of a normal distribution
+
+
+_HALF = 0.5
+
+
+class _Bins(NamedTuple):
+    """Averages of bins and, where there is a fill, the bins and the voxels that are missing."""
+
+    mean: NDArray[np.float32]
+    missing: NDArray[np.float32] | None
+    box: Box
+    empty: NDArray[np.bool_] | None
 
 
 class Nuclei(NamedTuple):
@@ -74,7 +94,8 @@ def detect_nuclei(
     follows from the noise, the background and the nuclei themselves, so an offset or a gain of
     the camera changes nothing. Masks grow from each centre to about half the contrast, and never
     further than three quarters of a diameter. The result does not depend on how the volume is
-    cut.
+    cut. A lowest value that a gap of empty grey levels parts from the data, in pieces larger than
+    nuclei, is taken for the fill of a stitched or turned volume: nothing is found in it.
 
     Args:
         image: The volume; nuclei are brighter than what is around them.
@@ -196,11 +217,20 @@ def _read(work: Work, start: Shape, stop: Shape) -> NDArray[Any]:
     return voxels
 
 
-def _read_bins(work: Work, grid: CoarseGrid, start: Shape, stop: Shape) -> NDArray[np.float32]:
+def _read_bins(work: Work, grid: CoarseGrid, start: Shape, stop: Shape) -> _Bins:
     """Read a box of bins that may stick out of the volume."""
     low, high = grid.reach(start, stop)
-    bins = bin_voxels(_read(work, *grid.voxels(low, high)), grid.factor)
-    return mirror(bins, low, start, stop, grid.shape)
+    box = grid.voxels(low, high)
+    voxels, fill = _read(work, *box), work.state["survey"]["fill"]
+    if fill.size:
+        empty = voxels == voxels.dtype.type(fill[0])
+        if empty.any():
+            mean, part = bin_data(voxels, grid.factor, fill)
+            missing = (part < _HALF).astype(np.float32)
+            bins, hole = (mirror(b, low, start, stop, grid.shape) for b in (mean, missing))
+            return _Bins(bins, hole, Box(*box), empty)
+    bins = bin_voxels(voxels, grid.factor)
+    return _Bins(mirror(bins, low, start, stop, grid.shape), None, Box(*box), None)
 
 
 def _survey(work: Work) -> Arrays:
@@ -211,19 +241,56 @@ def _survey(work: Work) -> Arrays:
     first, last = list(start), list(stop)
     first[axis] = max(start[axis], 1)
     last[axis] = min(stop[axis], grid.shape[axis] - 1)
+    if any(b <= a for a, b in zip(start, stop, strict=True)):
+        return {}
+    low, high = _around(start, stop, (1, 1, 1))
+    near, far = grid.reach(low, high)
+    box = Box(*grid.voxels(near, far))
+    voxels, own = _read(work, box.start, box.stop), Box(*grid.voxels(start, stop))
+    lowest = lowest_levels(voxels, *_within(own, box))
+    columns: dict[str, NDArray[Any]] = {
+        "levels": lowest.levels,
+        "at_lowest": np.asarray((lowest.count, *lowest.faces), np.int64),
+    }
     if any(b <= a for a, b in zip(first, last, strict=True)):
-        return {"key": np.zeros(0, np.int64), "count": np.zeros(0, np.int64)}
+        return columns
     z, y, x = first
-    low, high = (z - 1, y - 1, x - 1), (last[0] + 1, last[1] + 1, last[2] + 1)
-    return survey(_read_bins(work, grid, low, high), (z, y, x), axis)
+    low, high = _around((z, y, x), (last[0], last[1], last[2]), (1, 1, 1))
+    bins = mirror(bin_voxels(voxels, grid.factor), near, low, high, grid.shape)
+    columns |= survey(bins, (z, y, x), axis)
+    if may_have_gap(lowest.levels, whole=voxels.dtype.kind in "iu"):
+        _, part = bin_data(voxels, grid.factor, lowest.levels)
+        bins[mirror(part, near, low, high, grid.shape) < 1] = np.nan
+        columns |= {f"data_{k}": v for k, v in survey(bins, (z, y, x), axis).items()}
+    return columns
 
 
-def _merge_surveys(blocks: Iterable[Arrays], _work: Work) -> Arrays:
-    found = list(blocks)
-    key = np.concatenate([b["key"] for b in found])
-    count = np.concatenate([b["count"] for b in found])
-    total = add_surveys(key, count)
-    return {"curve": noise_curve(total["key"], total["count"])}
+def _around(start: Shape, stop: Shape, margin: Shape) -> tuple[Shape, Shape]:
+    (a, b, c), (i, j, k), (z, y, x) = start, stop, margin
+    return (a - z, b - y, c - x), (i + z, j + y, k + x)
+
+
+def _within(own: Box, box: Box) -> tuple[Shape, Shape]:
+    (a, b, c), (i, j, k), (z, y, x) = own.start, own.stop, box.start
+    return (a - z, b - y, c - x), (i - z, j - y, k - x)
+
+
+def _merge_surveys(blocks: Iterable[Arrays], work: Work) -> Arrays:
+    """Recognise the fill, if there is one; the noise is that of the data alone."""
+    found = [b for b in blocks if b]
+    lowest = [Lowest(levels=b["levels"], count=c, faces=(z, y, x)) for b in found
+              for c, z, y, x in [b["at_lowest"].tolist()]]  # fmt: skip
+    info = work.inputs["image"].info
+    fill = fill_value(join_lowest(lowest), info.shape, info.voxel_um, _settings(work)[2])
+    keys, counts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for block in found:
+        held = fill.size and block["levels"][0] == fill[0]
+        prefix = "data_" if held else ""
+        if "key" in block and (not held or "data_key" in block):
+            keys.append(block[f"{prefix}key"])
+            counts.append(block[f"{prefix}count"])
+    total = add_surveys(np.concatenate(keys), np.concatenate(counts))
+    return {"curve": noise_curve(total["key"], total["count"]), "fill": fill}
 
 
 def _find(work: Work) -> Arrays:
@@ -233,11 +300,21 @@ def _find(work: Work) -> Arrays:
     if any(b <= a for a, b in zip(start, stop, strict=True)):
         empty: dict[str, NDArray[Any]] = {name: np.zeros(0) for name in COLUMNS}
         return empty | {"texture": np.zeros(SIZES, np.int64), "black": np.zeros(0, np.float32)}
-    z, y, x = blob.margin
-    low = (start[0] - z, start[1] - y, start[2] - x)
-    high = (stop[0] + z, stop[1] + y, stop[2] + x)
-    padded = _read_bins(work, grid, low, high)
-    return find_blobs(padded, start, grid.shape, blob, work.state["survey"]["curve"])
+    bins = _read_bins(work, grid, *_around(start, stop, blob.margin))
+    curve = work.state["survey"]["curve"]
+    found = find_blobs(bins.mean, start, grid.shape, blob, curve, missing=bins.missing)
+    if bins.empty is None:
+        return found
+    centres = _centres(grid, found)
+    place = np.rint(centres).astype(np.int64) - bins.box.start
+    data = ~bins.empty[tuple(place.T)]
+    return found | {name: found[name][data] for name in COLUMNS}
+
+
+def _centres(grid: CoarseGrid, blobs: Arrays) -> NDArray[np.float64]:
+    """Return the positions of blobs in voxels, none outside the volume."""
+    centres = grid.centres(np.stack([blobs[a] for a in "zyx"], axis=1))
+    return np.asarray(np.clip(centres, 0, np.asarray(grid.full_shape) - 1), np.float64)
 
 
 def _merge_found(blocks: Iterable[Arrays], work: Work) -> Arrays:
@@ -254,8 +331,7 @@ def _merge_found(blocks: Iterable[Arrays], work: Work) -> Arrays:
     )
     blobs = {name: column[chosen] for name, column in blobs.items()}
     grid, _ = _filters(work.inputs["image"].info, _settings(work)[2])
-    centres = grid.centres(np.stack([blobs[a] for a in "zyx"], axis=1))
-    centres = np.clip(centres, 0, np.asarray(grid.full_shape) - 1)
+    centres = _centres(grid, blobs)
     order = np.lexsort(centres.T[::-1])
     result: dict[str, NDArray[Any]] = {a: centres[order, n] for n, a in enumerate("zyx")}
     for name in ("peak", "core", "background", "scale_um"):
@@ -270,12 +346,13 @@ def _mask(work: Work) -> Arrays:
     seeds = _seeds(work, grid, start, stop, mask.reach)
     if seeds["id"].size == 0:
         return {"voxels": np.zeros(work.box.shape, np.uint32)}
-    z, y, x = mask.margin
-    low = (start[0] - z, start[1] - y, start[2] - x)
-    high = (stop[0] + z, stop[1] + y, stop[2] + x)
-    padded = _read_bins(work, grid, low, high)
-    labels = grow_masks(padded, start, grid.shape, seeds, mask)
-    return {"voxels": spread_bins(labels, start, grid.factor, work.box.start, work.box.stop)}
+    bins = _read_bins(work, grid, *_around(start, stop, mask.margin))
+    labels = grow_masks(bins.mean, start, grid.shape, seeds, mask, missing=bins.missing)
+    voxels = spread_bins(labels, start, grid.factor, work.box.start, work.box.stop)
+    if bins.empty is not None:
+        low, high = _within(work.box, bins.box)
+        voxels[bins.empty[Box(low, high).slices()]] = 0
+    return {"voxels": voxels}
 
 
 def _seeds(

@@ -177,6 +177,88 @@ def test_tiny_blocks_change_nothing(scenes) -> None:
     assert len(table["label"]) == labels.max()
 
 
+def bitten(image, value=0):
+    """Return an image with a ragged border and a notch of fill, and where that is."""
+    z, y, x = np.indices(image.shape)
+    ragged = 9 + 4 * np.sin(z / 3) + 3 * np.cos(x / 5)
+    fill = (y < ragged) | (x + z / 2 > image.shape[2] - 2) | (z + y + x < 40)
+    fill |= (abs(y - 45) < 6) & (x < 16)
+    return np.where(fill, image.dtype.type(value), image), fill
+
+
+@pytest.fixture(scope="module")
+def filled():
+    """Volumes with fill, and their whole-volume results."""
+    one = (1.0, 1.0, 1.0)
+    cases = {
+        "zeros": (bitten(scene(count=30)[0]), 7.0, one),
+        "float": (bitten(scene(count=30)[0].astype(np.float32) / 7 - 40, -900), 7.0, one),
+        "binned": (bitten(scene((41, 77, 90), 8, 9, spacing=20)[0]), 18.0, (1.0, 0.6, 0.6)),
+    }
+    return {
+        name: (image, fill, d, um, detect(image, d, voxel_um=um))
+        for name, ((image, fill), d, um) in cases.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["zeros", "float", "binned"])
+@settings(
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    block=st.tuples(st.integers(5, 45), st.integers(7, 60), st.integers(7, 70)),
+    order=st.randoms(use_true_random=False),
+)
+def test_blocks_change_nothing_beside_fill(filled, name, block, order) -> None:
+    image, _, diameter, voxel_um, (table, labels) = filled[name]
+    cut, cut_labels = detect(image, diameter, voxel_um=voxel_um, block=block, order=order)
+    assert len(table["label"]) > 2
+    for column, values in table.items():
+        assert values.tobytes() == cut[column].tobytes(), column
+    assert np.array_equal(labels, cut_labels)
+
+
+@pytest.mark.parametrize("name", ["zeros", "float", "binned"])
+def test_nothing_lies_in_the_fill(filled, name) -> None:
+    _, fill, _, voxel_um, (table, labels) = filled[name]
+    places = np.rint(positions(table) / voxel_um).astype(int)
+    assert not fill[tuple(places.T)].any()
+    assert not labels[fill].any()
+
+
+def test_fill_adds_no_nuclei_and_hides_none() -> None:
+    image, _, centres = scene((60, 130, 140), 150, spacing=10)
+    cut, fill = bitten(image)
+    away = ndimage.distance_transform_edt(~fill)[tuple(np.rint(centres).astype(int).T)]
+    found = positions(detect(cut, 7.0)[0])
+    hits = matched(found, centres[away >= 2], 2.5)
+    true = int((away >= 2).sum())
+    # of a nucleus that the fill cuts in two, the rest may be found
+    wrong = int((cKDTree(centres).query(found)[0] > 4).sum())
+    assert true > 100
+    assert 2 * hits / (hits + wrong + true) >= 0.99
+
+
+def test_the_rest_of_a_padded_volume_is_what_it_was() -> None:
+    image = scene()[0]
+    plain, masks = detect(image, 7.0)
+    wide, wide_masks = detect(np.pad(image, 30), 7.0)
+    shift = np.array([30, 30, 30])
+    assert len(wide["label"]) == len(plain["label"])
+    np.testing.assert_allclose(positions(wide) - shift, positions(plain), atol=0.5)
+    assert ((wide_masks[30:-30, 30:-30, 30:-30] > 0) == (masks > 0)).mean() > 0.999
+
+
+def test_a_dark_volume_is_no_fill() -> None:
+    image, _, centres = scene(noise=0)
+    dark = np.random.default_rng(2).poisson(np.maximum(image - 100.0, 0) / 40).astype(np.uint16)
+    dark[:, :12] = 0
+    table, _ = detect(dark, 7.0)
+    seen = detect(dark.astype(np.float32) * 3 + 7, 7.0)[0]
+    assert len(table["label"]) == len(seen["label"])
+    assert matched(positions(table), centres, 2.5) > 0.8 * (centres[:, 1] > 16).sum()
+
+
 @pytest.mark.parametrize("gain", [0.01, 3.0, 40.0])
 def test_gain_and_offset_of_the_camera_change_nothing(gain) -> None:
     image = scene()[0]
