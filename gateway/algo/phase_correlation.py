@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
 
 from gateway.algo.tile_overlap import Index
 
@@ -68,6 +67,8 @@ def flatten_content(strip: NDArray[np.generic]) -> Strip:
 
 def keep_band(content: Strip, scale: Scale) -> Strip:
     """Return the detail of one scale: noise below it and shading above it removed."""
+    from scipy import ndimage
+
     fine = content
     if scale.fine:
         fine = ndimage.gaussian_filter(content, scale.fine, mode="nearest", truncate=3.0)
@@ -96,6 +97,8 @@ def correlate_window(
         NCC, phase correlation and shared voxels, each of shape `2 * window + 1`; NCC is 0 where
         too little is shared.
     """
+    from scipy import fft
+
     lags = [np.arange(c - w, c + w + 1) for c, w in zip(centre, window, strict=True)]
     shape = [
         fft.next_fast_len(int(max(na, nb, nb + lag[-1], na - lag[0])), real=True)
@@ -216,6 +219,8 @@ def _deviation(surface: NDArray[np.float32]) -> np.float32:
 
 def _highest(surface: NDArray[np.float32], most: int) -> list[Index]:
     """Return the highest local maxima of a surface; ties go to the first in C order."""
+    from scipy import ndimage
+
     dome = ndimage.maximum_filter(surface, 3, mode="constant", cval=-np.inf)
     flat = np.flatnonzero((surface == dome) & np.isfinite(surface))
     order = flat[np.argsort(-surface.ravel()[flat], kind="stable")][:most]

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from gateway.algo.phase_correlation import Scale, Strip, keep_band
 from gateway.algo.tile_overlap import Index
@@ -95,6 +94,8 @@ def _overlap(first: Strip, second: Strip, shift: Index) -> tuple[Strip, Strip] |
 
 
 def _spline(strip: Strip) -> Strip:
+    from scipy import ndimage
+
     coefficients = strip
     for axis, count in enumerate(strip.shape):
         if count >= _FLAT:
@@ -113,6 +114,8 @@ def _inner(count: int) -> slice:
 
 def _shifted(spline: Strip, by: NDArray[np.float64]) -> Strip:
     """Evaluate cubic spline coefficients at every voxel plus `by`, |by| < 1, axis by axis."""
+    from scipy import ndimage
+
     moved = spline
     for axis, distance in enumerate(by.tolist()):
         if moved.shape[axis] < _FLAT:
@@ -132,6 +135,8 @@ def _bspline(at: NDArray[np.float64]) -> NDArray[np.float64]:
 def _step(
     one: Strip, other: Strip, core: tuple[slice, ...], free: list[int]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    from scipy import ndimage
+
     values, slopes = [], []
     for strip in (one, other):
         inner = strip[core].ravel()

@@ -30,8 +30,11 @@ from gateway.volumes.store import Store
 EngineName = Literal["local"]
 _FORMAT = 1
 """Of the staging folder; another format begins anew."""
-_SMALL_VOXELS = 2_000_000
+_SMALL_VOXELS = 32_000_000
+"""Voxels of all passes below which one process does it: two workers take two seconds and three of
+CPU time to load, in which one smooths about as many voxels."""
 _SMALL_ITEM_VOXELS, _SMALL_ITEM_BYTES = 16_000_000, 1_000_000_000
+"""The same for tools of items (stitch), whose items are work beside that on the voxels."""
 _LAYOUT_BYTES = 512_000_000
 """Shards do not get smaller for less memory than this: a worker itself needs half of it."""
 
@@ -42,7 +45,7 @@ class RunOptions:
 
     engine: EngineName = "local"
     workers: int | None = None
-    """None takes one per core."""
+    """None takes one per core, or one alone for small work."""
     memory_bytes: int = 2_000_000_000
     """Of all processes of the run together."""
     block_voxels: Shape | None = None
@@ -251,7 +254,6 @@ def _default_workers(prepared: Prepared) -> int:
     items = [step.over for step in prepared.steps if isinstance(step.over, Items)]
     voxels = sum(math.prod(grid.array_shape) for grid in grids)
     touched = sum(item.count * item.bytes_each for item in items)
-    # a tool of items (stitch) does little per voxel: two processes must load what one would
     most = _SMALL_VOXELS if not items else _SMALL_ITEM_VOXELS
     small = voxels < most and touched < _SMALL_ITEM_BYTES
     return 1 if small else len(os.sched_getaffinity(0))

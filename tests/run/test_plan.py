@@ -71,11 +71,15 @@ def test_workers_are_fewer_where_memory_is_short(go):
     assert go.plan("trial_blur", {"image": "m1/x"}, workers=3).workers == 3
 
 
-def test_small_work_starts_no_second_process(go, store, make_image):
+def test_small_work_starts_no_second_process(go, store, make_image, monkeypatch):
     make_image(store, "m1/small.ome.zarr", (64, 130, 150))
     inputs = {"image": "m1/small"}
     assert go.plan("trial_blur", {"image": "m1/x"}, inputs=inputs).workers == 1
     assert go.plan("trial_blur", {"image": "m1/x"}, inputs=inputs, workers=2).workers == 2
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    assert go.plan("trial_blur", {"image": "m1/x"}).workers == 1
+    monkeypatch.setattr("gateway.run.plan._SMALL_VOXELS", 1_000_000)
+    assert go.plan("trial_blur", {"image": "m1/x"}).workers == 2
 
 
 def test_bad_options_and_inputs_are_named(go):
