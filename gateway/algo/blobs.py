@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.algo._blob_kernels import STEPS, find_maxima, keep_strongest, shape_at, shoot_rays
 from gateway.algo.gaussian import Kernels, dot, half_kernels, smooth_valid, support
-from gateway.algo.nodata import smooth_data
+from gateway.algo.nodata import smooth_data, smooth_filled
 from gateway.algo.noise import count_sizes, level_of
 
 Shape = tuple[int, int, int]
@@ -160,11 +160,11 @@ def _responses(
             narrow, wide = smooth_valid(first, kernels[0]), smooth_valid(second, kernels[1])
             yield narrow - wide, narrow, wide
             continue
-        wide, _, _ = smooth_data(second, _cut(missing, blob, reaches[1]), kernels[1])
-        _, narrow, hole = smooth_data(first, _cut(missing, blob, reaches[0]), kernels[0])
-        narrow = np.where(hole > 0, narrow + hole * wide, narrow)
+        wide = smooth_data(second, _cut(missing, blob, reaches[1]), kernels[1])
+        narrow = smooth_filled(first, _cut(missing, blob, reaches[0]), kernels[0], wide)
         response = narrow - wide
-        yield np.where(np.isnan(response), np.float32(0), response), narrow, wide
+        response[np.isnan(response)] = 0
+        yield response, narrow, wide
 
 
 def _cut(padded: NDArray[np.float32], blob: BlobFilter, reach: Any) -> NDArray[np.float32]:

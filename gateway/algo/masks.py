@@ -143,11 +143,12 @@ def _field_of_data(
     padded: NDArray[np.float32], missing: NDArray[np.float32], mask: MaskShape
 ) -> NDArray[np.float32]:
     """Smooth the data; no mask grows where it is missing, as that is darker than anything."""
-    field, _, _ = smooth_data(padded, missing, mask.kernels)
+    field = smooth_data(padded, missing, mask.kernels)
     z, y, x = support(mask.kernels)
     depth, height, width = field.shape
-    hole = missing[z : z + depth, y : y + height, x : x + width] > 0
-    return np.where(hole | np.isnan(field), np.float32(-np.inf), field)
+    field[missing[z : z + depth, y : y + height, x : x + width] > 0] = -np.inf
+    field[np.isnan(field)] = -np.inf
+    return field
 
 
 @njit(cache=True, nogil=True)

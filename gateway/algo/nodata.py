@@ -131,7 +131,7 @@ def bin_data(
 
 def smooth_data(
     padded: NDArray[np.float32], missing: NDArray[np.float32], kernels: Kernels
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+) -> NDArray[np.float32]:
     """Smooth the data alone: the weighted mean of what is there (doi:10.1109/CVPR.1993.341081).
 
     Args:
@@ -140,15 +140,32 @@ def smooth_data(
         kernels: The Gaussian.
 
     Returns:
-        The mean, NaN where too little data is near; the sum it was made from; and the weight of
-        what is missing. Where that is 0 the mean is that of `smooth_valid`, bit for bit.
+        The mean, NaN where too little data is near; that of `smooth_valid`, bit for bit, where
+        none is missing within the support.
+    """
+    mean = smooth_valid(padded, kernels)
+    _divide(mean.reshape(-1), smooth_valid(missing, kernels).reshape(-1), np.float32(FAINTEST))
+    return mean
+
+
+def smooth_filled(
+    padded: NDArray[np.float32],
+    missing: NDArray[np.float32],
+    kernels: Kernels,
+    around: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Smooth data whose missing part is as bright as what is around.
+
+    Args:
+        padded: Block with the support of the kernels around it, 0 where data is missing.
+        missing: 1 there, 0 elsewhere.
+        kernels: The Gaussian.
+        around: How bright that is, for every voxel of the block.
     """
     total = smooth_valid(padded, kernels)
     hole = smooth_valid(missing, kernels)
-    weight = np.float32(1) - hole
-    known = weight > np.float32(FAINTEST)
-    mean = np.where(known, total / np.where(known, weight, np.float32(1)), np.float32(np.nan))
-    return np.where(hole > 0, mean, total), total, hole
+    _fill_in(total.reshape(-1), hole.reshape(-1), around.reshape(-1))
+    return total
 
 
 @njit(cache=True, nogil=True)
@@ -202,3 +219,18 @@ def _bin_data(voxels: Any, factor: Any, fill: Any, mean: Any, part: Any) -> None
                                 count += 1
                 part[z, y, x] = np.float32(count / size)
                 mean[z, y, x] = np.float32(total / count) if 2 * count >= size else np.float32(0)
+
+
+@njit(cache=True, nogil=True)
+def _divide(total: Any, hole: Any, faintest: Any) -> None:
+    for n in range(total.size):
+        if hole[n] > 0:
+            weight = np.float32(1) - hole[n]
+            total[n] = total[n] / weight if weight > faintest else np.float32(np.nan)
+
+
+@njit(cache=True, nogil=True)
+def _fill_in(total: Any, hole: Any, around: Any) -> None:
+    for n in range(total.size):
+        if hole[n] > 0:
+            total[n] += hole[n] * around[n]

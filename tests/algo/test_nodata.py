@@ -5,7 +5,14 @@ import pytest
 
 from gateway.algo.coarse_grid import bin_voxels
 from gateway.algo.gaussian import half_kernels, smooth_valid, support
-from gateway.algo.nodata import bin_data, fill_value, join_lowest, lowest_levels, smooth_data
+from gateway.algo.nodata import (
+    bin_data,
+    fill_value,
+    join_lowest,
+    lowest_levels,
+    smooth_data,
+    smooth_filled,
+)
 from gateway.volumes.box import Box, cut_boxes
 
 UM = (2.0, 1.0, 1.0)
@@ -103,10 +110,22 @@ def test_smoothed_data_knows_nothing_of_the_fill() -> None:
     image = np.full((40, 40, 40), 250, np.float32)
     missing = np.zeros_like(image)
     missing[:, :20] = 1
-    mean, _, hole = smooth_data(image * (1 - missing), missing, kernels)
+    mean = smooth_data(image * (1 - missing), missing, kernels)
     near = ~np.isnan(mean)
     assert mean[near] == pytest.approx(250, rel=1e-4)
     reach = support(kernels)[1]
     assert near[:, 20 - reach :].all()
     assert np.isnan(mean[:, 0]).all()
-    assert mean[hole == 0].tobytes() == smooth_valid(image, kernels)[hole == 0].tobytes()
+    far = smooth_valid(missing, kernels) == 0
+    assert mean[far].tobytes() == smooth_valid(image, kernels)[far].tobytes()
+
+
+def test_data_filled_in_is_as_bright_as_what_is_around() -> None:
+    kernels = half_kernels(1.0, (1.0, 1.0, 1.0))
+    image = np.full((20, 20, 20), 250, np.float32)
+    missing = np.zeros_like(image)
+    missing[:, :10] = 1
+    reach = 2 * support(kernels)[0]
+    around = np.full([20 - reach] * 3, 250, np.float32)
+    filled = smooth_filled(image * (1 - missing), missing, kernels, around)
+    assert filled == pytest.approx(250, rel=1e-4)
