@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,4 +146,4 @@ def write_pages(folder: Path = REFERENCE) -> None:
 
 
 if __name__ == "__main__":
-    write_pages()
+    write_pages(*map(Path, sys.argv[1:2]))

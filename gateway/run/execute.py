@@ -335,8 +335,8 @@ class _Execution:
         tool = self._plan.call.tool
         try:
             where = self._staging.write_log(f"{tool} {self._run_id}\n{reason}\n\n{trace}\n")
-        except GatewayError:
-            return RunError(f"{tool}: {reason}")
+        except GatewayError as fault:  # the storage itself may be the cause: say so
+            return RunError(f"{tool}: {reason}" + ("" if str(fault) in reason else f"; {fault}"))
         return RunError(f"{tool}: {reason} (log: {where})")
 
     def _emit(self, event: Any) -> None:
