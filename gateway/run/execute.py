@@ -334,6 +334,7 @@ class _Execution:
         """Keep the story of a failure in the run's log and return the error to raise."""
         tool = self._plan.call.tool
         try:
+            self._staging.require_plan()
             where = self._staging.write_log(f"{tool} {self._run_id}\n{reason}\n\n{trace}\n")
         except GatewayError as fault:  # the storage itself may be the cause: say so
             return RunError(f"{tool}: {reason}" + ("" if str(fault) in reason else f"; {fault}"))

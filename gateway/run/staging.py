@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from gateway.errors import CorruptionError, NotFoundError
+from gateway.errors import CorruptionError, NotFoundError, StoreError
 from gateway.run.packing import from_bytes, to_bytes
 from gateway.toolkit.passes import Arrays
 from gateway.volumes.dataset import staging_key
@@ -38,6 +38,20 @@ class Staging:
     def read_plan(self) -> dict[str, Any] | None:
         """Return the plan kept here, or None where no run began."""
         return self._read_json(_PLAN)
+
+    def require_plan(self) -> None:
+        """Check that the storage is still the one the run began on.
+
+        An unplugged disk may leave an empty folder behind, which a write under way fills anew.
+
+        Raises:
+            StoreError: The plan is gone, and with it the storage.
+        """
+        if self.read_plan() is None:
+            raise StoreError(
+                f"store {self.store.url} has vanished: what run {self.run} began there is gone; "
+                "mount the share again, then run the same command to continue"
+            )
 
     def write_plan(self, document: dict[str, Any]) -> None:
         """Keep the plan."""
