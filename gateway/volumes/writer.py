@@ -43,8 +43,8 @@ Reduce = Callable[[NDArray[Any], Shape], NDArray[Any]]
 far faces hold the voxels that exist."""
 
 _PIECE_VOXELS = 128**3
-_SHARDS_IN_FLIGHT = 1
-"""Beside the one being hashed: enough to keep the storage busy, little to hold in memory."""
+_SHARDS_IN_FLIGHT = 2
+"""Beside the one being hashed: one is encoded while the file of another is synced."""
 
 
 @dataclass(frozen=True, slots=True)
