@@ -66,3 +66,19 @@ class RunError(GatewayError):
 
 class RunCancelledError(GatewayError):
     """The user stopped the run; running the same command again continues it."""
+
+
+class SignInError(GatewayError):
+    """Nobody is signed in, or the name, password or link offered does not hold."""
+
+
+class ForbiddenError(GatewayError, PermissionError):
+    """Who asks may not do this; names what was asked and the role it needs."""
+
+
+class ConflictError(GatewayError):
+    """What is to be changed was changed by somebody else since it was read."""
+
+
+class LimitError(GatewayError):
+    """More than one may ask for at once, or too often; names the limit."""

@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Entry] = {
         ("ingest", "ingest", "Bring a stack, a folder or a grid of tiles into the store."),
         ("tools", "tools", "List the tools there are."),
         ("run", "run", "Run a tool on things in the store."),
+        ("serve", "serve", "Serve the gateway in the browser."),
         ("ls", "ls", "List datasets, or what one dataset holds."),
         ("show", "show", "Show what a volume, table or grid of tiles is."),
         ("export", "export", "Write a volume or table to a file other programs read."),

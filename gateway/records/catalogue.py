@@ -45,6 +45,11 @@ class Catalogue:
         self.close()
 
     @property
+    def engine(self) -> Engine:
+        """The database, for what else is recorded in it."""
+        return self._engine
+
+    @property
     def url(self) -> str:
         """The database URL, its password masked."""
         return str(self._engine.url)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import Engine
+
 from gateway.records.catalogue import Catalogue, open_catalogue
 from gateway.service.settings import Settings, find_home, read_settings
 from gateway.volumes.store import Store, open_store
@@ -16,6 +18,11 @@ class Gateway:
     settings: Settings
     store: Store
     catalogue: Catalogue
+
+    @property
+    def database(self) -> Engine:
+        """The database of the catalogue, which also holds people, rights, jobs and annotations."""
+        return self.catalogue.engine
 
 
 def open_gateway(home: Path | None = None) -> Gateway:

@@ -60,6 +60,25 @@ class Settings(BaseSettings):
     """Who runs things here, as the provenance shall name them; unset takes the account's name."""
     person_orcid: Annotated[str, AfterValidator(_check_orcid)] | None = None
     """Their ORCID iD."""
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address the web service listens on; only this machine by default."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8700
+    """Its port; 0 takes a free one."""
+    base_url: str | None = Field(default=None, pattern=r"^https?://[^/]+(/.*[^/])?$")
+    """What people type to reach the web service behind a proxy: `https://brains.example.org/lab`."""
+    allowed_origins: tuple[str, ...] = ()
+    """Origins of other sites whose pages may call the API with their own tokens. Chunk bytes under
+    a share link are open to every origin, since the link itself is the key."""
+    web_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes of the web service."""
+    inboxes: tuple[Path, ...] = ()
+    """Folders of this machine that people may ingest from through the web."""
+    runs_per_person: Annotated[int, Field(ge=1, le=1000)] = 2
+    """Runs of one person at a time, asked for through the web; more wait."""
+    upload: Annotated[ByteSize, Field(ge=0)] = ByteSize(2_000_000_000)
+    """Largest file that may be uploaded in the browser."""
+    log_json: bool = False
+    """Whether the web service logs JSON lines rather than text."""
 
     @classmethod
     def settings_customise_sources(

@@ -1,0 +1,1 @@
+"""The gateway over HTTP, with the calls of in-process use."""

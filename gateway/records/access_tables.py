@@ -1,0 +1,97 @@
+"""The tables of who may do what: people, groups, grants, sessions, share links, the audit log."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gateway.records.tables import Base, UtcTime
+
+_NAME = String(120)
+
+
+class PersonRow(Base):
+    """Somebody who signs in."""
+
+    __tablename__ = "people"
+
+    name: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    display: Mapped[str] = mapped_column(String(200), default="")
+    administrator: Mapped[bool] = mapped_column(Boolean, default=False)
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+    password: Mapped[str | None] = mapped_column(Text)
+    """An Argon2 hash; None where the person signs in another way."""
+    made: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class MemberRow(Base):
+    """A person of a group; a group exists as long as it has members."""
+
+    __tablename__ = "members"
+
+    group: Mapped[str] = mapped_column("group_name", _NAME, primary_key=True)
+    person: Mapped[str] = mapped_column(
+        _NAME, ForeignKey("people.name", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class GrantRow(Base):
+    """A role that somebody has on a dataset."""
+
+    __tablename__ = "grants"
+
+    dataset: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    subject: Mapped[str] = mapped_column(String(130), primary_key=True, index=True)
+    """`person:NAME`, `group:NAME`, or `everyone`, which includes those who have not signed in."""
+    role: Mapped[str] = mapped_column(String(20))
+
+
+class SessionRow(Base):
+    """A browser's session or a program's token: known by the hash of its secret."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    person: Mapped[str] = mapped_column(
+        _NAME, ForeignKey("people.name", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[str] = mapped_column(String(10))
+    """`browser` or `token`."""
+    note: Mapped[str] = mapped_column(String(200), default="")
+    made: Mapped[datetime] = mapped_column(UtcTime)
+    expires: Mapped[datetime] = mapped_column(UtcTime)
+    ended: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class LinkRow(Base):
+    """A share link: whoever has it may see, or annotate, one dataset or one volume of it."""
+
+    __tablename__ = "links"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    dataset: Mapped[str] = mapped_column(_NAME, index=True)
+    entry: Mapped[str | None] = mapped_column(_NAME)
+    """The one thing it opens; None opens the whole dataset."""
+    role: Mapped[str] = mapped_column(String(20))
+    """`viewer` or `annotator`."""
+    note: Mapped[str] = mapped_column(String(200), default="")
+    made_by: Mapped[str] = mapped_column(_NAME)
+    made: Mapped[datetime] = mapped_column(UtcTime)
+    expires: Mapped[datetime] = mapped_column(UtcTime)
+    revoked: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class AuditRow(Base):
+    """Somebody did something to a dataset, or to the rights on it."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    who: Mapped[str] = mapped_column(_NAME, index=True)
+    """A person, `link:ID`, or `nobody`."""
+    action: Mapped[str] = mapped_column(String(60), index=True)
+    dataset: Mapped[str | None] = mapped_column(_NAME, index=True)
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    address: Mapped[str] = mapped_column(String(60), default="")

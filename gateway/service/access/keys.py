@@ -1,0 +1,53 @@
+"""What the gateway signs with: one secret per home, made on first use."""
+
+import os
+import secrets
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from gateway.errors import SettingsError, SignInError
+from gateway.service.gateway import Gateway
+
+SECRET_FILE = "secret.key"  # noqa: S105 - a file name
+_BYTES = 32
+
+
+def signer(gateway: Gateway, purpose: str) -> URLSafeTimedSerializer:
+    """Return what signs values for one purpose; no other purpose accepts them."""
+    return URLSafeTimedSerializer(_secret(gateway), salt=f"gateway.{purpose}")
+
+
+def unsign(gateway: Gateway, purpose: str, text: str, max_age_s: int | None = None) -> Any:
+    """Return the value that was signed.
+
+    Raises:
+        SignInError: The text was not signed here for this purpose, or too long ago.
+    """
+    try:
+        return signer(gateway, purpose).loads(text, max_age=max_age_s)
+    except BadSignature as error:
+        raise SignInError("this link was not made by this gateway, or has expired") from error
+
+
+def _secret(gateway: Gateway) -> bytes:
+    path = gateway.home / SECRET_FILE
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise SettingsError(
+            f"the secret {path} cannot be made: {error.strerror}; "
+            "make the home writable for this account"
+        ) from error
+    else:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+    content = path.read_bytes()
+    if len(content) != _BYTES:
+        raise SettingsError(
+            f"the secret {path} has {len(content)} bytes, expected {_BYTES}: delete it, and all "
+            "links that were signed with it end"
+        )
+    return content

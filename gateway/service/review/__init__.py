@@ -1,0 +1,1 @@
+"""Proof-reading: annotation layers, edits that merge, queues, export and import."""

@@ -1,0 +1,1 @@
+"""Chunk bytes: the raw endpoint under /data and /s."""

@@ -1,0 +1,5 @@
+"""Bringing data in."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

@@ -1,0 +1,5 @@
+"""The monitor of administrators."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

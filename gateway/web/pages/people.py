@@ -1,0 +1,5 @@
+"""People, groups, links and the audit log."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

@@ -1,0 +1,5 @@
+"""Proof-reading."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

@@ -1,0 +1,5 @@
+"""Tools and their forms."""
+
+from fastapi import APIRouter
+
+router = APIRouter(include_in_schema=False)

@@ -1,0 +1,5 @@
+"""Runs: begin, follow, cancel, resume."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["jobs"])

@@ -1,0 +1,5 @@
+"""Annotation layers, edits, queues."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["layers"])

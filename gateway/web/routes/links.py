@@ -1,0 +1,5 @@
+"""Share links."""
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api", tags=["links"])

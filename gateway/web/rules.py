@@ -1,0 +1,85 @@
+"""The rule of every route: who may call it. A route without one does not pass the tests."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from gateway.service.access.actor import Actor, Role
+from gateway.service.access.rights import require, require_administrator, require_person
+from gateway.service.gateway import Gateway
+from gateway.volumes.ref import parse_dataset, parse_ref
+from gateway.web.identity import identify
+
+
+def gateway_of(request: Request) -> Gateway:
+    """Return the gateway that this service serves."""
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may call a route."""
+
+    def __call__(self, request: Request) -> Actor:
+        """Return who asks, or refuse."""
+        actor = identify(gateway_of(request), request)
+        self.check(request, actor)
+        return actor
+
+    def check(self, request: Request, actor: Actor) -> None:
+        """Refuse an actor who may not; raises an error of the access family."""
+        raise NotImplementedError
+
+
+class Open(Rule):
+    """Everyone may; what is answered must not depend on private data, or be filtered by actor."""
+
+    def check(self, request: Request, actor: Actor) -> None:
+        """Refuse nobody."""
+
+
+class SignedIn(Rule):
+    """Every person who is signed in may."""
+
+    def check(self, request: Request, actor: Actor) -> None:
+        """Refuse those who are not."""
+        del request
+        require_person(actor)
+
+
+class Administrators(Rule):
+    """Administrators may."""
+
+    def check(self, request: Request, actor: Actor) -> None:
+        """Refuse everyone else."""
+        del request
+        require_administrator(actor)
+
+
+@dataclass(frozen=True, slots=True)
+class OnDataset(Rule):
+    """Who has a role on the `{dataset}` of the path may; on its `{entry}` where there is one."""
+
+    role: Role
+
+    def check(self, request: Request, actor: Actor) -> None:
+        """Refuse a lesser role."""
+        values: dict[str, Any] = request.path_params
+        dataset, entry = values["dataset"], values.get("entry")
+        if entry is None:
+            parse_dataset(dataset)
+        else:
+            parse_ref(f"{dataset}/{entry}")
+        require(gateway_of(request), actor, dataset, self.role, entry)
+
+
+GatewayHere = Annotated[Gateway, Depends(gateway_of)]
+Anyone = Annotated[Actor, Depends(Open())]
+Person = Annotated[Actor, Depends(SignedIn())]
+Administrator = Annotated[Actor, Depends(Administrators())]
+Viewer = Annotated[Actor, Depends(OnDataset(Role.VIEWER))]
+Annotator = Annotated[Actor, Depends(OnDataset(Role.ANNOTATOR))]
+Editor = Annotated[Actor, Depends(OnDataset(Role.EDITOR))]
+Owner = Annotated[Actor, Depends(OnDataset(Role.OWNER))]
