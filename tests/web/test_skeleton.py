@@ -6,9 +6,10 @@ from gateway.service.access.actor import Role
 
 
 def test_the_printed_link_signs_in_as_administrator(server) -> None:
-    with server.browser() as browser:
-        assert browser.get("/api/me").json()["administrator"]
-        assert "Catalogue" in browser.get("/").text
+    browser = server.browser()
+    assert browser.get("/api/me").json()["administrator"]
+    assert "Catalogue" in browser.get("/").text
+    browser.close()
     assert httpx.get(f"{server.url}/api/me").json()["name"] == "nobody"
 
 
