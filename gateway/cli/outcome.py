@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from gateway.cli.answer import columns
-from gateway.run.execute import RunResult
 from gateway.run.plan import Plan
+from gateway.run.result import RunResult
 
 _THOUSAND = 1000
 

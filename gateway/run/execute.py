@@ -4,13 +4,13 @@ import secrets
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.errors import GatewayError, RunCancelledError, RunError
+from gateway.errors import GatewayError, NotFoundError, RunCancelledError, RunError
 from gateway.run.engine import CancelledError, Engine, Job, TaskFailure
 from gateway.run.estimate import (
     PassPlan,
@@ -34,42 +34,16 @@ from gateway.run.inputs import prepare
 from gateway.run.local import InlineEngine, LocalEngine
 from gateway.run.lock import RunLock
 from gateway.run.packing import concatenate, unpack_blocks
-from gateway.run.plan import Plan, find_outputs, is_published, output_refs
+from gateway.run.plan import Plan, is_published
 from gateway.run.publish import Output, complete, publish
+from gateway.run.result import RunResult, already_done, make_result
 from gateway.run.staging import Staging
 from gateway.run.tasks import CELLS, TaskReport, Workspace
 from gateway.toolkit.passes import Arrays, Blocks, Pass
 from gateway.toolkit.registry import get_tool
-from gateway.toolkit.spec import ToolSpec
 from gateway.volumes.store import Store
 from gateway.volumes.tensors import IoLimits
 from gateway.volumes.writer import create_volume
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """What an execution of a plan came to."""
-
-    run_id: str
-    """The key of the call and eight random digits; kept when a run goes on."""
-    tool: str
-    version: str
-    call_digest: str
-    inputs: Mapping[str, str | None]
-    """Input port to digest."""
-    outputs: Mapping[str, Output]
-    started: str
-    """Of this execution, ISO 8601 in UTC."""
-    wall_s: float
-    workers: int
-    resumed: bool
-    """An earlier execution of the same call had done a part."""
-    already_done: bool
-    """All outputs were there before; nothing was computed."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON values."""
-        return asdict(self)
 
 
 def execute(
@@ -99,7 +73,7 @@ def execute(
         lock = None if plan.published else stack.enter_context(RunLock(staging))
         # Asked again, now that nobody else is at it: the plan may be old.
         if lock is None or is_published(spec, plan.call, store, plan.run):
-            result = _already_done(spec, plan, store)
+            result = already_done(spec, plan, store)
         else:
             stop = cancel or threading.Event()
             prepared = prepare(spec, plan.call, store, key=plan.run.name)
@@ -146,14 +120,17 @@ class _Execution:
                 f"{self._plan.call.tool} was stopped; run the same command again to continue"
             ) from error
         except GatewayError as error:
-            self._emit(RunFailed(run_id=self._run_id, reason=str(error)))
-            raise
+            cause = self._storage_fault(error)
+            self._emit(RunFailed(run_id=self._run_id, reason=str(cause)))
+            if cause is error:
+                raise
+            raise cause from error
         finally:
             engine.close()
         digests = {port: output.digest for port, output in outputs.items()}
         wall = time.perf_counter() - self._clock
         self._emit(RunFinished(run_id=self._run_id, wall_s=wall, outputs=digests))
-        return _result(
+        return make_result(
             self._plan, self._run_id, outputs, self._started, wall, resumed=self._resumed
         )
 
@@ -340,6 +317,20 @@ class _Execution:
             return RunError(f"{tool}: {reason}" + ("" if str(fault) in reason else f"; {fault}"))
         return RunError(f"{tool}: {reason} (log: {where})")
 
+    def _storage_fault(self, error: GatewayError) -> GatewayError:
+        """Return what is wrong with the storage where that explains an error, else the error.
+
+        A task under way may have written into a folder where the share was mounted: then the
+        next thing to be read is missing, which alone would tell nobody why.
+        """
+        if not isinstance(error, NotFoundError):
+            return error
+        try:
+            self._staging.require_plan()
+        except GatewayError as fault:
+            return fault
+        return error
+
     def _emit(self, event: Any) -> None:
         for listener in self._listeners:
             listener(event)
@@ -349,41 +340,3 @@ def _blocks(staging: Staging, name: str, tasks: int) -> Iterator[Arrays]:
     for marker in staging.markers(name, tasks):
         given = {key: array for key, array in marker.items() if not key.startswith(CELLS)}
         yield from unpack_blocks(given)
-
-
-def _already_done(spec: ToolSpec, plan: Plan, store: Store) -> RunResult:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    found = find_outputs(output_refs(spec, plan.call), store)
-    outputs = {
-        port: Output(
-            ref=plan.call.outputs[port], kind=spec.outputs[port].kind, digest=made.digest or ""
-        )
-        for port, made in found.items()
-    }
-    run_id = next((made.made_by for made in found.values() if made.made_by), plan.run.name)
-    done = _result(plan, run_id, outputs, started, 0.0, resumed=False)
-    return replace(done, already_done=True)
-
-
-def _result(
-    plan: Plan,
-    run_id: str,
-    outputs: Mapping[str, Output],
-    started: str,
-    wall_s: float,
-    *,
-    resumed: bool,
-) -> RunResult:
-    return RunResult(
-        run_id=run_id,
-        tool=plan.call.tool,
-        version=plan.call.version,
-        call_digest=plan.call.digest,
-        inputs=plan.input_digests,
-        outputs=outputs,
-        started=started,
-        wall_s=wall_s,
-        workers=plan.workers,
-        resumed=resumed,
-        already_done=False,
-    )

@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.errors import GatewayError, StoreError
 from gateway.run.events import Listener
-from gateway.run.execute import RunResult
+from gateway.run.result import RunResult
 from gateway.service.calls import call_from_words
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home

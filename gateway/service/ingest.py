@@ -13,8 +13,8 @@ import numpy as np
 from gateway.errors import FormatError, NotFoundError, PlanError
 from gateway.records.recorder import record_entry
 from gateway.run.events import Listener
-from gateway.run.execute import RunResult
 from gateway.run.plan import Plan, RunOptions
+from gateway.run.result import RunResult
 from gateway.service.descriptions import describe_dataset
 from gateway.service.gateway import Gateway
 from gateway.service.runs import plan_tool, run_options, run_tool

@@ -19,8 +19,9 @@ from gateway.records.crate import crate_key, read_crate
 from gateway.records.entries import describe_entry
 from gateway.records.runs import PortRecord, RunRecord, SourceFile
 from gateway.run.events import Listener
-from gateway.run.execute import RunResult, execute
+from gateway.run.execute import execute
 from gateway.run.plan import RunOptions, make_plan
+from gateway.run.result import RunResult
 from gateway.service.gateway import Gateway
 from gateway.service.runs import run_options
 from gateway.toolkit.call import Call

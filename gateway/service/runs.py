@@ -15,8 +15,9 @@ from gateway.records.crate import read_crate
 from gateway.records.recorder import RunRecorder, record_run
 from gateway.records.runs import PortRecord, RunRecord, SourceFile
 from gateway.run.events import Listener
-from gateway.run.execute import RunResult, execute
+from gateway.run.execute import execute
 from gateway.run.plan import EngineName, Plan, RunOptions, make_plan
+from gateway.run.result import RunResult
 from gateway.service.gateway import Gateway
 from gateway.toolkit.call import Call
 from gateway.toolkit.registry import get_tool

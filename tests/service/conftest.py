@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gateway.run.execute import RunResult
 from gateway.run.plan import RunOptions
+from gateway.run.result import RunResult
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home
 from gateway.service.runs import run_tool
