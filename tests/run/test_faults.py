@@ -251,7 +251,7 @@ def test_a_store_that_vanishes_leaving_its_folder_is_named_and_not_what_is_missi
             root.rename(away)
             (root / "m1" / ".staging").mkdir(parents=True)
 
-    with pytest.raises(StoreError, match="has vanished.*run the same command again"):
+    with pytest.raises(StoreError, match=r"has vanished.*run the same command to continue"):
         go("trial_blur", {"image": "m1/x"}, workers=1, listeners=[unplug])
 
 
