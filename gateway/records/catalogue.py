@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Self
+from datetime import UTC, datetime
+from typing import Self, cast
 
-from sqlalchemy import Engine, delete, select, text
+from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from gateway.errors import NotFoundError
@@ -16,12 +17,17 @@ from gateway.records.rows import (
     dataset_row,
     entry_record,
     entry_row,
+    facet_values,
     load_sources,
+    replace_facets,
     replace_run,
     run_record,
 )
 from gateway.records.runs import RunRecord, RunStatus
 from gateway.records.tables import DatasetRow, EntryRow, RunPortRow, RunRow
+
+_Times = tuple[datetime | None, datetime | None]
+_NEVER: _Times = (None, None)
 
 
 def open_catalogue(url: str, *, wait_s: float = 30.0) -> "Catalogue":
@@ -61,14 +67,16 @@ class Catalogue:
     def put_dataset(self, record: DatasetRecord) -> None:
         """Add a dataset or replace what is known of it; its entries stay."""
         with self._write() as session:
-            session.merge(dataset_row(record))
+            _put_dataset(session, record)
 
     def put_entry(self, record: EntryRecord) -> None:
         """Add an entry or replace what is known of it; its dataset is added where missing."""
         with self._write() as session:
-            if session.get(DatasetRow, record.dataset) is None:
-                session.add(dataset_row(DatasetRecord(name=record.dataset, info={})))
-                session.flush()
+            row = session.get(DatasetRow, record.dataset)
+            if row is None:
+                _put_dataset(session, DatasetRecord(name=record.dataset, info={}))
+            else:
+                row.changed = datetime.now(UTC)
             session.merge(entry_row(record))
 
     def put_run(self, record: RunRecord) -> None:
@@ -155,8 +163,8 @@ class Catalogue:
         if status is not None:
             statement = statement.where(RunRow.status == status)
         if dataset is not None:
-            inside = RunPortRow.ref.startswith(f"{dataset}/", autoescape=True)
-            statement = statement.where(RunRow.ports.any(inside))
+            touching = select(RunPortRow.run).where(RunPortRow.dataset == dataset)
+            statement = statement.where(RunRow.id.in_(touching))
         if ref is not None:
             statement = statement.where(RunRow.ports.any(RunPortRow.ref == ref))
         with self._read() as session:
@@ -176,13 +184,15 @@ class Catalogue:
         Failed and cancelled runs are kept: they left nothing in the store to learn them from.
         """
         with self._write() as session:
+            times = session.execute(select(DatasetRow.name, DatasetRow.made, DatasetRow.changed))
+            known = {name: (made, changed) for name, made, changed in times.all()}
             session.execute(delete(DatasetRow))
             session.execute(delete(RunRow).where(RunRow.status == "done"))
-            session.add_all(dataset_row(record) for record in datasets)
-            session.flush()
-            session.add_all(entry_row(record) for record in entries)
             for record in runs:
                 replace_run(session, record)
+            for dataset in datasets:
+                _put_dataset(session, dataset, known.get(dataset.name, _NEVER))
+            session.add_all(entry_row(record) for record in entries)
 
     @contextmanager
     def locked(self, dataset: str) -> Iterator[None]:
@@ -209,3 +219,23 @@ class Catalogue:
         with writing(self._engine) as connection, Session(connection) as session:
             yield session
             session.flush()
+
+
+def _put_dataset(session: Session, record: DatasetRecord, before: _Times | None = None) -> None:
+    """Add or replace a dataset with its facets.
+
+    Args:
+        session: The session of the write.
+        record: The dataset.
+        before: In a rebuild, when the dataset was made and changed as far as was known.
+    """
+    mine = RunPortRow.direction == "output", RunPortRow.dataset == record.name
+    runs = select(func.min(RunRow.started), func.max(func.coalesce(RunRow.ended, RunRow.started)))
+    runs = runs.join(RunPortRow, RunPortRow.run == RunRow.id).where(*mine)
+    first, last = cast("_Times", tuple(session.execute(runs).one()))
+    now = datetime.now(UTC)
+    row = session.merge(dataset_row(record))
+    row.made = row.made or first or (before or _NEVER)[0] or now
+    row.changed = now if before is None else last or before[1] or now
+    session.flush()
+    replace_facets(session, record.name, facet_values(record.info, row.made))

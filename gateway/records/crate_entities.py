@@ -50,7 +50,7 @@ class CrateEntry:
 def root_properties(dataset: str, info: DatasetInfo, runs: Iterable[RunRecord]) -> Entity:
     """Return what the crate says of the whole dataset."""
     ended = [run.ended for run in runs if run.ended]
-    what = " ".join(word for word in (info.species, info.sample, info.stain) if word)
+    what = " ".join(word for word in (info.species, info.sample, info.stain, info.modality) if word)
     properties: Entity = {
         "name": info.title or dataset,
         "description": f"Volumes and tables of {what or dataset}, and the runs that made them.",

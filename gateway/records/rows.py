@@ -1,17 +1,26 @@
 """Turns records into table rows and back."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from gateway.records.runs import PortRecord, RunRecord, RunStatus, SourceFile
-from gateway.records.tables import DatasetRow, EntryRow, RunPortRow, RunRow, SourceFileRow
+from gateway.records.tables import (
+    DatasetRow,
+    EntryRow,
+    FacetRow,
+    RunPortRow,
+    RunRow,
+    SourceFileRow,
+)
 
 _PLAIN = tuple(name for name in RunRow.__table__.columns.keys())  # noqa: SIM118
+_NAME = 120
+"""Longest name of a dataset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +49,44 @@ class EntryRecord:
 def dataset_row(record: DatasetRecord) -> DatasetRow:
     """Return the row of a dataset, with the text that searches look into."""
     info = dict(record.info)
-    words = f"{record.name} {json.dumps(info, ensure_ascii=False)}".lower()
-    return DatasetRow(name=record.name, info=info, search=words)
+    words = " ".join([record.name, *_words(info)]).lower()
+    title = (str(info.get("title") or "") or record.name).lower()
+    return DatasetRow(name=record.name, info=info, search=words, title=title)
+
+
+def facet_values(info: Mapping[str, Any], made: datetime | None) -> list[tuple[str, str]]:
+    """Return the facets of a dataset with their values.
+
+    Args:
+        info: Content of its `dataset.json`.
+        made: When it was made; tells the year where the description does not.
+    """
+    single = [(facet, info.get(facet)) for facet in ("species", "stain", "modality", "licence")]
+    year = str(info.get("date") or "")[:4] or (str(made.year) if made else "")
+    people = [("person", person) for person in info.get("people") or ()]
+    tags = [("tag", tag) for tag in info.get("tags") or ()]
+    found = [*single, ("year", year), *people, *tags]
+    return sorted({(facet, str(value)) for facet, value in found if value})
+
+
+def replace_facets(session: Session, name: str, values: Iterable[tuple[str, str]]) -> None:
+    """Put the facets of a dataset in place of those there were."""
+    session.execute(delete(FacetRow).where(FacetRow.dataset == name))
+    rows = [{"dataset": name, "facet": facet, "value": value} for facet, value in values]
+    if rows:
+        session.execute(insert(FacetRow), rows)
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Yield the texts in JSON values; names of fields are no content to find."""
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _words(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _words(inner)
+    elif value not in (None, ""):
+        yield str(value)
 
 
 def entry_row(record: EntryRecord) -> EntryRow:
@@ -79,6 +124,7 @@ def replace_run(session: Session, record: RunRecord) -> None:
             position=position,
             port=port.port,
             ref=port.ref,
+            dataset=None if port.kind == "file" else port.ref.partition("/")[0][:_NAME],
             kind=port.kind,
             digest=port.digest,
         )

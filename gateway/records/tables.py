@@ -10,6 +10,7 @@ from sqlalchemy import (
     Dialect,
     Float,
     ForeignKey,
+    Index,
     Integer,
     MetaData,
     String,
@@ -65,6 +66,26 @@ class DatasetRow(Base):
     info: Mapped[dict[str, Any]] = mapped_column(JSON)
     search: Mapped[str] = mapped_column(Text)
     """Lower-case words of the name and of `info`."""
+    title: Mapped[str] = mapped_column(Text, server_default="")
+    """In lower case, else the name: what lists are sorted by."""
+    made: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When the first of it was made, as far as runs tell."""
+    changed: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
+    """When something was last made in it, or its description changed."""
+
+
+class FacetRow(Base):
+    """A value by which datasets can be narrowed down, such as a species."""
+
+    __tablename__ = "facets"
+
+    dataset: Mapped[str] = mapped_column(
+        _NAME, ForeignKey("datasets.name", ondelete="CASCADE"), primary_key=True
+    )
+    facet: Mapped[str] = mapped_column(String(20), primary_key=True)
+    value: Mapped[str] = mapped_column(Text, primary_key=True)
+
+    __table_args__ = (Index("ix_facets_facet", "facet", "value", "dataset"),)
 
 
 class EntryRow(Base):
@@ -121,6 +142,8 @@ class RunPortRow(Base):
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     port: Mapped[str] = mapped_column(_NAME)
     ref: Mapped[str] = mapped_column(_REF, index=True)
+    dataset: Mapped[str | None] = mapped_column(_NAME, index=True)
+    """The dataset of the ref; None for a file outside the store."""
     kind: Mapped[str] = mapped_column(String(20))
     digest: Mapped[str | None] = mapped_column(_DIGEST)
 

@@ -55,3 +55,19 @@ class UploadRow(Base):
     made: Mapped[datetime] = mapped_column(UtcTime)
     touched: Mapped[datetime] = mapped_column(UtcTime, index=True)
     complete: Mapped[bool] = mapped_column(Boolean)
+
+
+class DescriptionRow(Base):
+    """What was said of a dataset at one time; the last version is what its folder says."""
+
+    __tablename__ = "descriptions"
+
+    dataset: Mapped[str] = mapped_column(_NAME, primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """Counted from 1."""
+    info: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Content of `dataset.json`."""
+    who: Mapped[str | None] = mapped_column(_NAME)
+    """None where it was found in the folder, written there by a command or by hand."""
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    note: Mapped[str] = mapped_column(String(200), default="")

@@ -49,6 +49,10 @@ class DatasetInfo(BaseModel):
     sample: str = Field(default="", max_length=200)
     species: str = Field(default="", max_length=200)
     stain: str = Field(default="", max_length=200)
+    modality: str = Field(default="", max_length=200)
+    """How it was imaged: light sheet, confocal, electron microscopy, …"""
+    date: str = Field(default="", pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$")
+    """When it was imaged: a day, a month or a year, as 2026-11-21, 2026-11 or 2026."""
     licence: str = Field(default="", max_length=200)
     people: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ from gateway.volumes.model import IMAGE_DTYPES, LABEL_DTYPES, VolumeInfo, Volume
 from gateway.volumes.positions import Order
 from gateway.volumes.ref import Ref, parse_ref
 
-_SAMPLE_FIELDS = ("title", "sample", "species", "stain", "licence", "people", "tags")
+_SAMPLE_FIELDS = tuple(DatasetInfo.model_fields)
 
 
 @click.command("ingest")
@@ -88,6 +88,8 @@ _SAMPLE_FIELDS = ("title", "sample", "species", "stain", "licence", "people", "t
 @click.option("--sample", help="Id of the sample.")
 @click.option("--species", help="Species, such as Mus musculus.")
 @click.option("--stain", help="What was stained, and how.")
+@click.option("--modality", help="How it was imaged, such as 'light sheet'.")
+@click.option("--date", help="When it was imaged: 2026-11-21, 2026-11 or 2026.")
 @click.option("--licence", help="Licence of the data, such as CC-BY-4.0.")
 @click.option("--person", "people", multiple=True, help="Who made the data. Repeat for more.")
 @click.option("--tag", "tags", multiple=True, help="A word to find it by. Repeat for more.")

@@ -1,5 +1,7 @@
 """Jobs, saved views, the history of descriptions."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,6 +15,9 @@ def upgrade() -> None:
     """Create the tables."""
     _create_jobs()
     _create_uploads()
+    _create_descriptions()
+    _widen_datasets()
+    _widen_run_ports()
 
 
 def _create_jobs() -> None:
@@ -56,3 +61,69 @@ def _create_uploads() -> None:
     )
     for name in ("person", "touched"):
         op.create_index(f"ix_uploads_{name}", "uploads", [name])
+
+
+def _create_descriptions() -> None:
+    op.create_table(
+        "descriptions",
+        sa.Column("dataset", sa.String(120), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("info", sa.JSON, nullable=False),
+        sa.Column("who", sa.String(120)),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("note", sa.String(200), nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "version", name="pk_descriptions"),
+    )
+    op.create_table(
+        "facets",
+        sa.Column("dataset", sa.String(120), nullable=False),
+        sa.Column("facet", sa.String(20), nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("dataset", "facet", "value", name="pk_facets"),
+        sa.ForeignKeyConstraint(
+            ["dataset"], ["datasets.name"], name="fk_facets_dataset_datasets", ondelete="CASCADE"
+        ),
+    )
+    op.create_index("ix_facets_facet", "facets", ["facet", "value", "dataset"])
+
+
+def _widen_datasets() -> None:
+    op.add_column("datasets", sa.Column("title", sa.Text, nullable=False, server_default=""))
+    for name in ("made", "changed"):
+        op.add_column("datasets", sa.Column(name, sa.DateTime(timezone=True)))
+    op.create_index("ix_datasets_changed", "datasets", ["changed"])
+    connection = op.get_bind()
+    for name, info in connection.execute(sa.text("SELECT name, info FROM datasets")).all():
+        said = json.loads(info) if isinstance(info, str) else info
+        title = (said.get("title") or name).lower()
+        connection.execute(
+            sa.text("UPDATE datasets SET title = :title WHERE name = :name"),
+            {"title": title, "name": name},
+        )
+        values = {(facet, said.get(facet)) for facet in ("species", "stain", "licence")}
+        values |= {("person", person) for person in said.get("people") or ()}
+        values |= {("tag", tag) for tag in said.get("tags") or ()}
+        for facet, value in values:
+            if value:
+                connection.execute(
+                    sa.text("INSERT INTO facets VALUES (:dataset, :facet, :value)"),
+                    {"dataset": name, "facet": facet, "value": value},
+                )
+
+
+def _widen_run_ports() -> None:
+    op.add_column("run_ports", sa.Column("dataset", sa.String(120)))
+    op.create_index("ix_run_ports_dataset", "run_ports", ["dataset"])
+    before = {
+        "sqlite": "substr(ref, 1, instr(ref, '/') - 1)",
+        "postgresql": "split_part(ref, '/', 1)",
+    }[op.get_bind().dialect.name]
+    op.execute(
+        f"UPDATE run_ports SET dataset = {before} WHERE kind <> 'file' AND ref LIKE '%/%'"  # noqa: S608 - constants
+    )
+    for column, which in (("made", "min(runs.started)"), ("changed", "max(runs.ended)")):
+        op.execute(
+            f"UPDATE datasets SET {column} = (SELECT {which} FROM runs JOIN run_ports "  # noqa: S608 - constants
+            "ON run_ports.run = runs.id WHERE run_ports.dataset = datasets.name "
+            "AND run_ports.direction = 'output')"
+        )
