@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.records.tables import Base, UtcTime
@@ -22,6 +22,8 @@ class PersonRow(Base):
     active: Mapped[bool] = mapped_column(Boolean, default=True)
     password: Mapped[str | None] = mapped_column(Text)
     """An Argon2 hash; None where the person signs in another way."""
+    provider: Mapped[str] = mapped_column(String(20), default="local")
+    """Who vouches for the person: `local` or `oauth2`."""
     made: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -34,6 +36,8 @@ class MemberRow(Base):
     person: Mapped[str] = mapped_column(
         _NAME, ForeignKey("people.name", ondelete="CASCADE"), primary_key=True, index=True
     )
+    source: Mapped[str] = mapped_column(String(20), default="local")
+    """`local`, or the identity provider that says so and may take it back."""
 
 
 class GrantRow(Base):
@@ -62,6 +66,44 @@ class SessionRow(Base):
     made: Mapped[datetime] = mapped_column(UtcTime)
     expires: Mapped[datetime] = mapped_column(UtcTime)
     ended: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class LoginLinkRow(Base):
+    """A link that signs one person in, once."""
+
+    __tablename__ = "login_links"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    person: Mapped[str] = mapped_column(
+        _NAME, ForeignKey("people.name", ondelete="CASCADE"), index=True
+    )
+    made_by: Mapped[str] = mapped_column(_NAME)
+    made: Mapped[datetime] = mapped_column(UtcTime)
+    expires: Mapped[datetime] = mapped_column(UtcTime)
+    used: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When it was used, or withdrawn."""
+
+
+class AttemptRow(Base):
+    """A sign-in that failed: too many of one name, or from one address, must wait."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    subject: Mapped[str] = mapped_column(String(140))
+    """`name:…` or `address:…`."""
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+    __table_args__ = (Index("ix_attempts_subject_at", "subject", "at"),)
+
+
+class AccessVersionRow(Base):
+    """One number, counted up whenever rights, people, sessions or links change."""
+
+    __tablename__ = "access_version"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger)
 
 
 class LinkRow(Base):

@@ -1,5 +1,6 @@
 """Who sends a request: by share link, by token, or by cookie; and that a cookie was not abused."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
@@ -25,17 +26,22 @@ def identify(gateway: Gateway, connection: HTTPConnection) -> Actor:
         return given
     kind, _, token = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token:
-        return actor_of(gateway, token.strip())
+        return replace(actor_of(gateway, token.strip()), address=address_of(connection))
     secret = connection.cookies.get(COOKIE)
     if not secret:
-        return NOBODY
+        return replace(NOBODY, address=address_of(connection))
     try:
-        actor = actor_of(gateway, secret)
+        actor = replace(actor_of(gateway, secret), address=address_of(connection))
     except SignInError:
-        return NOBODY
+        return replace(NOBODY, address=address_of(connection))
     if connection.scope.get("method", "GET") not in _SAFE:
         _refuse_other_sites(connection)
     return actor
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Return where a request came from, as the proxy says where one is trusted."""
+    return connection.client.host if connection.client else ""
 
 
 def _refuse_other_sites(connection: HTTPConnection) -> None:

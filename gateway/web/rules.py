@@ -6,7 +6,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from gateway.service.access.actor import Actor, Role
-from gateway.service.access.rights import require, require_administrator, require_person
+from gateway.service.access.rights import (
+    require,
+    require_administrator,
+    require_part,
+    require_person,
+)
 from gateway.service.gateway import Gateway
 from gateway.volumes.ref import parse_dataset, parse_ref
 from gateway.web.identity import identify
@@ -75,11 +80,26 @@ class OnDataset(Rule):
         require(gateway_of(request), actor, dataset, self.role, entry)
 
 
+@dataclass(frozen=True, slots=True)
+class OnPartOfDataset(OnDataset):
+    """Who has a role on the `{dataset}` of the path or on anything in it may.
+
+    For routes that leave out what `rights.visible_entries(actor)` does not name.
+    """
+
+    def check(self, request: Request, actor: Actor) -> None:
+        """Refuse a lesser role."""
+        dataset = parse_dataset(request.path_params["dataset"])
+        require_part(gateway_of(request), actor, dataset, self.role)
+
+
 GatewayHere = Annotated[Gateway, Depends(gateway_of)]
 Anyone = Annotated[Actor, Depends(Open())]
 Person = Annotated[Actor, Depends(SignedIn())]
 Administrator = Annotated[Actor, Depends(Administrators())]
 Viewer = Annotated[Actor, Depends(OnDataset(Role.VIEWER))]
+PartViewer = Annotated[Actor, Depends(OnPartOfDataset(Role.VIEWER))]
+PartAnnotator = Annotated[Actor, Depends(OnPartOfDataset(Role.ANNOTATOR))]
 Annotator = Annotated[Actor, Depends(OnDataset(Role.ANNOTATOR))]
 Editor = Annotated[Actor, Depends(OnDataset(Role.EDITOR))]
 Owner = Annotated[Actor, Depends(OnDataset(Role.OWNER))]

@@ -1,6 +1,6 @@
 """Who asks: a person, a share link, or nobody."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -50,6 +50,10 @@ class Actor:
     link_entry: str | None = None
     """The one entry the link opens; None opens the dataset."""
     link_role: Role = Role.NONE
+    until: float | None = None
+    """When the session or link expires, in seconds since 1970: what was decided holds no longer."""
+    address: str = field(default="", compare=False)
+    """Where the request came from, for the audit log."""
 
     @property
     def name(self) -> str:

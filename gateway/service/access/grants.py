@@ -4,8 +4,9 @@ from sqlalchemy import delete, insert, select
 
 from gateway.errors import CallError
 from gateway.records.access_tables import GrantRow
-from gateway.records.database import reading, writing
+from gateway.records.database import reading
 from gateway.service.access.actor import Role, parse_role
+from gateway.service.access.changes import changing
 from gateway.service.access.rights import EVERYONE
 from gateway.service.gateway import Gateway
 from gateway.volumes.ref import parse_dataset
@@ -32,7 +33,7 @@ def grant(gateway: Gateway, dataset: str, subject: str, role: Role) -> None:
     if subject == EVERYONE and role > Role.VIEWER:
         raise CallError(f"everyone cannot be {role.label} of {dataset}; at most viewer")
     same = (GrantRow.dataset == dataset, GrantRow.subject == subject)
-    with writing(gateway.database) as connection:
+    with changing(gateway) as connection:
         connection.execute(delete(GrantRow).where(*same))
         if role:
             values = {"dataset": dataset, "subject": subject, "role": role.label}

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -15,7 +17,7 @@ _BYTES = 32
 
 def signer(gateway: Gateway, purpose: str) -> URLSafeTimedSerializer:
     """Return what signs values for one purpose; no other purpose accepts them."""
-    return URLSafeTimedSerializer(_secret(gateway), salt=f"gateway.{purpose}")
+    return URLSafeTimedSerializer(secret_of(gateway), salt=f"gateway.{purpose}")
 
 
 def unsign(gateway: Gateway, purpose: str, text: str, max_age_s: int | None = None) -> Any:
@@ -30,24 +32,43 @@ def unsign(gateway: Gateway, purpose: str, text: str, max_age_s: int | None = No
         raise SignInError("this link was not made by this gateway, or has expired") from error
 
 
-def _secret(gateway: Gateway) -> bytes:
+def secret_of(gateway: Gateway) -> bytes:
+    """Return the secret of a home, made on first use.
+
+    Raises:
+        SettingsError: It cannot be made or read, or is damaged.
+    """
     path = gateway.home / SECRET_FILE
+    if not path.exists():
+        _make_secret(path)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
+        content = path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            f"the secret {path} cannot be made: {error.strerror}; "
-            "make the home writable for this account"
+            f"the secret {path} cannot be read: {error.strerror}; the service must run under the "
+            "account that made the home"
         ) from error
-    else:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_BYTES))
-    content = path.read_bytes()
     if len(content) != _BYTES:
         raise SettingsError(
             f"the secret {path} has {len(content)} bytes, expected {_BYTES}: delete it, and all "
             "links that were signed with it end"
         )
     return content
+
+
+def _make_secret(path: Path) -> None:
+    """Make the secret, whole from the first moment; of several processes one wins."""
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_BYTES))
+        with suppress(FileExistsError):
+            os.link(part, path)
+    except OSError as error:
+        raise SettingsError(
+            f"the secret {path} cannot be made: {error.strerror}; "
+            "make the home writable for this account"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)

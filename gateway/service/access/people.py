@@ -7,7 +7,7 @@ from sqlalchemy import insert, select
 
 from gateway.errors import CallError
 from gateway.records.access_tables import PersonRow
-from gateway.records.database import writing
+from gateway.service.access.changes import changing
 from gateway.service.gateway import Gateway
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+\-]{0,119}\Z")
@@ -30,10 +30,15 @@ def check_person(name: str) -> str:
 def ensure_person(gateway: Gateway, name: str, *, administrator: bool = False) -> str:
     """Add a person unless there is one of that name; return the name."""
     check_person(name)
-    with writing(gateway.database) as connection:
+    with changing(gateway) as connection:
         known = connection.scalar(select(PersonRow.name).where(PersonRow.name == name))
         if known is None:
-            values = {"name": name, "administrator": administrator, "active": True}
+            values = {
+                "name": name,
+                "administrator": administrator,
+                "active": True,
+                "provider": "local",
+            }
             now = datetime.now(UTC)
             connection.execute(insert(PersonRow).values(**values, display=name, made=now))
     return name

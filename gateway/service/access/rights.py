@@ -47,6 +47,26 @@ def require(
     )
 
 
+def require_part(gateway: Gateway, actor: Actor, dataset: str, role: Role = Role.VIEWER) -> None:
+    """Refuse unless the actor has a role on a dataset, or on anything in it.
+
+    For what tells of a dataset and leaves out all that `visible_entries` does not name.
+
+    Raises:
+        SignInError: Nobody is signed in, and everyone may not.
+        ForbiddenError: The actor has a lesser role, or none.
+    """
+    require(gateway, actor, dataset, role, actor.link_entry)
+
+
+def visible_entries(actor: Actor) -> frozenset[str] | None:
+    """Return the names an actor may know of in the datasets it may see; None means all.
+
+    A share link may open one thing: nothing else of the dataset is shown, listed or named to it.
+    """
+    return None if actor.link_entry is None else frozenset({actor.link_entry})
+
+
 def require_person(actor: Actor) -> str:
     """Return the name of the signed-in person.
 

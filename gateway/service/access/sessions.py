@@ -11,6 +11,7 @@ from gateway.errors import SignInError
 from gateway.records.access_tables import MemberRow, PersonRow, SessionRow
 from gateway.records.database import reading, writing
 from gateway.service.access.actor import Actor
+from gateway.service.access.changes import changing
 from gateway.service.gateway import Gateway
 
 BROWSER_LIFE = timedelta(days=14)
@@ -36,7 +37,7 @@ def open_session(
 def end_session(gateway: Gateway, secret: str) -> None:
     """End a session; nothing happens where it has ended."""
     ended = update(SessionRow).where(SessionRow.id == _hash(secret), SessionRow.ended.is_(None))
-    with writing(gateway.database) as connection:
+    with changing(gateway) as connection:
         connection.execute(ended.values(ended=datetime.now(UTC)))
 
 
@@ -55,7 +56,10 @@ def actor_of(gateway: Gateway, secret: str) -> Actor:
             raise SignInError("this session has ended; sign in again")
         groups = connection.scalars(select(MemberRow.group).where(MemberRow.person == row.name))
         return Actor(
-            person=row.name, administrator=row.administrator, groups=frozenset(groups.all())
+            person=row.name,
+            administrator=row.administrator,
+            groups=frozenset(groups.all()),
+            until=row.expires.timestamp(),
         )
 
 
