@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from gateway.errors import GatewayError
 from gateway.run.engine import CancelledError, Job, TaskFailure
-from gateway.run.tasks import TaskReport, Workspace, run_task
+from gateway.run.tasks import OnBlock, Started, TaskReport, Workspace, start_task
 
 ATTEMPTS = 3
 """How often a task is tried on a worker that dies at it."""
@@ -32,27 +32,42 @@ _ONE_THREAD = (
 
 
 class InlineEngine:
-    """One worker: this process itself."""
+    """One worker: this process itself, which computes a task while the one before is written."""
 
     def run(self, job: Job) -> None:
         """Compute the tasks one after another."""
-        at = ["", ""]
+        at = [""]
 
-        def on_block(task: int, box: str) -> None:
-            at[:] = [str(task), box]
+        def on_block(_task: int, box: str) -> None:
+            at[:] = [box]
             if job.cancel.is_set():
                 raise CancelledError
 
-        for task in job.tasks:
-            try:
-                job.done(run_task(job.space, job.name, task, on_block))
-            except CancelledError:
-                raise
-            except Exception as error:
-                reason = str(error) or type(error).__name__
-                if not isinstance(error, GatewayError):
-                    reason = f"{type(error).__name__}: {reason}"
-                raise TaskFailure(at[1], reason, traceback.format_exc()) from error
+        try:
+            self._overlap(job, on_block)
+        except CancelledError:
+            raise
+        except Exception as error:
+            reason = str(error) or type(error).__name__
+            if not isinstance(error, GatewayError):
+                reason = f"{type(error).__name__}: {reason}"
+            raise TaskFailure(at[0], reason, traceback.format_exc()) from error
+
+    def _overlap(self, job: Job, on_block: OnBlock) -> None:
+        before: Started | None = None
+        try:
+            for task in (*job.tasks, None):
+                started = None if task is None else start_task(job.space, job.name, task, on_block)
+                ended, before = before, started
+                if ended is not None:
+                    job.done(ended.finish())
+        except CancelledError:
+            if before is not None:
+                job.done(before.finish())  # computed already: not to be done again
+            raise
+        finally:
+            if before is not None:
+                before.settle()
 
     def close(self) -> None:
         """Nothing to stop."""

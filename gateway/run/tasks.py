@@ -23,12 +23,12 @@ from gateway.toolkit.passes import Arrays, Pass, Work
 from gateway.toolkit.registry import get_tool
 from gateway.volumes.box import Box, cut_boxes
 from gateway.volumes.dataset import entry_key
-from gateway.volumes.digest import Cells, join_cells
+from gateway.volumes.digest import join_cells
 from gateway.volumes.model import VolumeKind
 from gateway.volumes.ref import Ref
 from gateway.volumes.store import Store
 from gateway.volumes.tensors import IoLimits
-from gateway.volumes.writer import Reduce, VolumeWriter, open_writer
+from gateway.volumes.writer import Reduce, VolumeWriter, Writing, open_writer
 
 NO_BOX = Box((0, 0, 0), (0, 0, 0))
 CELLS = "#cells."
@@ -164,8 +164,52 @@ class Workspace:
         return self._writers[port]
 
 
+@dataclass(slots=True, kw_only=True)
+class Started:
+    """A task that is computed; its last shards may still be on their way to the storage."""
+
+    _space: Workspace
+    _name: str
+    _task: int
+    _arrays: dict[str, NDArray[Any]]
+    _writings: list[Writing]
+    _report: TaskReport
+
+    def finish(self) -> TaskReport:
+        """Wait for the shards and mark the task as done.
+
+        Raises:
+            StoreError: The storage failed.
+        """
+        waited = time.perf_counter()
+        try:
+            cells = [writing.wait() for writing in self._writings]
+        finally:
+            self.settle()
+        if cells:
+            arrays = join_cells(cells).arrays().items()
+            self._arrays |= {CELLS + key: array for key, array in arrays}
+        self._space.staging.mark_done(self._name, self._task, self._arrays)
+        spent = time.perf_counter() - waited
+        return replace(self._report, seconds=self._report.seconds + spent)
+
+    def settle(self) -> None:
+        """Let what is under way end, good or bad."""
+        for writing in self._writings:
+            writing.settle()
+
+
 def run_task(space: Workspace, name: str, task: int, on_block: OnBlock) -> TaskReport:
     """Compute one task, write what it makes, and mark it as done.
+
+    Raises:
+        RunError: The work function returned something else than announced.
+    """
+    return start_task(space, name, task, on_block).finish()
+
+
+def start_task(space: Workspace, name: str, task: int, on_block: OnBlock) -> Started:
+    """Compute one task and begin to write what it makes.
 
     Doing a task twice, even at the same time, writes the same bytes twice.
 
@@ -182,6 +226,7 @@ def run_task(space: Workspace, name: str, task: int, on_block: OnBlock) -> TaskR
     planned = space.pass_plan(name)
     if not 0 <= task < planned.tasks:
         raise RunError(f"pass {name!r} has no task {task}; there are 0 to {planned.tasks - 1}")
+    writings: list[Writing] = []
     if planned.kind == "items":
         on_block(task, f"item {task}")
         step = space.prepared.step(name)
@@ -199,46 +244,63 @@ def run_task(space: Workspace, name: str, task: int, on_block: OnBlock) -> TaskR
             arrays = {CELLS + key: array for key, array in cells.arrays().items()}
         else:
             common = replace(space.work(name), time=moment, task=box if planned.streams else None)
-            arrays = _run_blocks(space, planned, box, common, partial(on_block, task))
-    space.staging.mark_done(name, task, arrays)
-    return TaskReport(
-        task=task,
-        seconds=time.perf_counter() - started,
-        voxels=box.voxels,
-        bytes_read=read,
-        bytes_written=written,
+            blocks = _Blocks(space, planned, writings)
+            arrays = blocks.run(box, common, partial(on_block, task))
+    seconds = time.perf_counter() - started
+    report = TaskReport(
+        task=task, seconds=seconds, voxels=box.voxels, bytes_read=read, bytes_written=written
+    )
+    return Started(
+        _space=space, _name=name, _task=task, _arrays=arrays, _writings=writings, _report=report
     )
 
 
-def _run_blocks(
-    space: Workspace, planned: PassPlan, box: Box, common: Work, on_block: Callable[[str], None]
-) -> dict[str, NDArray[Any]]:
-    """Compute the blocks of a task and write its shards."""
-    step = space.prepared.step(planned.name)
-    writer = space.writer(planned.writes) if planned.writes is not None else None
-    whole: NDArray[Any] | None = None
-    given: list[Arrays] = []
-    cells: list[Cells] = []
-    for block in cut_boxes(box, planned.block):
-        on_block(str(block))
-        result = dict(step.work(replace(common, box=block)))
-        voxels = result.pop("voxels", None)
-        given.append(result)
-        if writer is None:
-            continue
-        checked = _check_voxels(step, voxels, block, writer)
-        if block == box or planned.streams:
-            cells.append(writer.write(block, np.ascontiguousarray(checked), time=common.time))
-        else:
-            if whole is None:
-                whole = np.empty((len(checked), *box.shape), checked.dtype)
-            whole[(slice(None), *block.slices(box.start))] = checked
-    arrays = pack_blocks(given)
-    if writer is not None and whole is not None:
-        cells.append(writer.write(box, np.ascontiguousarray(whole), time=common.time))
-    if cells:
-        arrays |= {CELLS + key: array for key, array in join_cells(cells).arrays().items()}
-    return arrays
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """Computes the blocks of a task and begins to write its shards."""
+
+    space: Workspace
+    planned: PassPlan
+    writings: list[Writing]
+    """Filled with what was begun; only the last one is not waited for."""
+
+    def run(
+        self, box: Box, common: Work, on_block: Callable[[str], None]
+    ) -> dict[str, NDArray[Any]]:
+        """Return what the blocks of a task gave beside voxels."""
+        planned = self.planned
+        step = self.space.prepared.step(planned.name)
+        writer = self.space.writer(planned.writes) if planned.writes is not None else None
+        whole: NDArray[Any] | None = None
+        given: list[Arrays] = []
+        try:
+            for block in cut_boxes(box, planned.block):
+                on_block(str(block))
+                result = dict(step.work(replace(common, box=block)))
+                voxels = result.pop("voxels", None)
+                given.append(result)
+                if writer is None:
+                    continue
+                checked = _check_voxels(step, voxels, block, writer)
+                if block == box or planned.streams:
+                    self._write(writer, block, checked, common.time)
+                else:
+                    if whole is None:
+                        whole = np.empty((len(checked), *box.shape), checked.dtype)
+                    whole[(slice(None), *block.slices(box.start))] = checked
+            if writer is not None and whole is not None:
+                self._write(writer, box, whole, common.time)
+        except BaseException:
+            for writing in self.writings:
+                writing.settle()
+            raise
+        return pack_blocks(given)
+
+    def _write(self, writer: VolumeWriter, box: Box, voxels: NDArray[Any], moment: int) -> None:
+        begun = writer.start(box, np.ascontiguousarray(voxels), time=moment)
+        if self.writings:
+            self.writings[-1].wait()
+        self.writings.append(begun)
 
 
 def _check_voxels(step: Pass, voxels: Any, block: Box, writer: VolumeWriter) -> NDArray[Any]:

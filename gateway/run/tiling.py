@@ -9,8 +9,9 @@ from gateway.volumes.box import Box, Shape
 PROCESS_BYTES = 300 * 2**20
 """What a worker holds beside voxels, measured: Python, numba and its compiler, TensorStore."""
 _SMALLEST_BLOCK = 32
-_WRITE_COPIES = 2.3
-"""The voxels of a task, its derived levels and their encoded form."""
+_WRITE_COPIES = 3.8
+"""The voxels of a task, its derived levels and their encoded form; and what is on its way to the
+storage of the task before."""
 _LARGEST_TASK = 256**3
 
 

@@ -61,6 +61,34 @@ class _Pending:
             write.exception()
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Shards on their way to the storage; the caller may go on with other work meanwhile."""
+
+    cells: Cells
+    """The hashes of all cells, for `VolumeWriter.finish`."""
+    _flying: deque[_Pending]
+    _wait: Callable[[_Pending], None]
+
+    def wait(self) -> Cells:
+        """Return the hashes once every shard is written.
+
+        Raises:
+            StoreError: The storage failed.
+        """
+        try:
+            while self._flying:
+                self._wait(self._flying.popleft())
+        finally:
+            self.settle()
+        return self.cells
+
+    def settle(self) -> None:
+        """Wait for the end of what is under way, good or bad, before its memory is used again."""
+        while self._flying:
+            self._flying.popleft().settle()
+
+
 class VolumeWriter:
     """Fills a volume, shard by shard, from any number of processes."""
 
@@ -101,6 +129,15 @@ class VolumeWriter:
             AlignmentError: The box does not cover whole shards, or `voxels` do not fit it.
             StoreError: The storage failed.
         """
+        return self.start(box, voxels, time=time).wait()
+
+    def start(self, box: Box, voxels: NDArray[Any], *, time: int = 0) -> Writing:
+        """Begin to write as `write` does; `voxels` must stay as they are until its `wait` ends.
+
+        Raises:
+            AlignmentError: The box does not cover whole shards, or `voxels` do not fit it.
+            StoreError: The storage failed.
+        """
         base = self._info.levels[0]
         check_aligned(base, box, self._key)
         self._check_voxels(box, voxels)
@@ -114,13 +151,12 @@ class VolumeWriter:
                 flying.append(pending)
                 if len(flying) > _SHARDS_IN_FLIGHT:
                     self._wait(flying.popleft())
-            while flying:
-                self._wait(flying.popleft())
-        finally:
-            # After an error: no write may go on from memory that the caller uses again.
+        except BaseException:
+            # no write may go on from memory that the caller uses again
             for pending in flying:
                 pending.settle()
-        return join_cells(parts)
+            raise
+        return Writing(join_cells(parts), flying, self._wait)
 
     def write_level(self, level: int, box: Box, *, time: int = 0) -> Cells:
         """Make whole shards of a level from the level before it, which must be complete there.
