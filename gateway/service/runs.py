@@ -65,6 +65,8 @@ def run_tool(
     options: RunOptions,
     listeners: Sequence[Listener] = (),
     cancel: threading.Event | None = None,
+    *,
+    person: str | None = None,
 ) -> RunResult:
     """Run a tool; running the same call again goes on where it stopped, or finds it done.
 
@@ -77,6 +79,7 @@ def run_tool(
         options: How to use the machine.
         listeners: Called with every event, in this thread.
         cancel: Set it, from any thread, to stop.
+        person: Who asked for it; None takes whom the settings name.
 
     Raises:
         RunError: A task failed for good; names the pass and the block.
@@ -87,7 +90,7 @@ def run_tool(
     _check_crates(gateway, call)
     spec = get_tool(call.tool)
     plan = make_plan(spec, call, gateway.store, options)
-    recorder = RunRecorder(gateway.catalogue, draft_record(gateway, spec, plan))
+    recorder = RunRecorder(gateway.catalogue, draft_record(gateway, spec, plan, person))
     with _ended(recorder, gateway):
         result = execute(plan, gateway.store, listeners=(recorder, *listeners), cancel=cancel)
     record = _done_record(gateway, recorder.record, result)
@@ -96,7 +99,9 @@ def run_tool(
     return result
 
 
-def draft_record(gateway: Gateway, spec: ToolSpec, plan: Plan) -> RunRecord:
+def draft_record(
+    gateway: Gateway, spec: ToolSpec, plan: Plan, person: str | None = None
+) -> RunRecord:
     """Return the record of a run that is about to begin; its id comes with its first event."""
     call, settings = plan.call, gateway.settings
     return RunRecord(
@@ -108,8 +113,9 @@ def draft_record(gateway: Gateway, spec: ToolSpec, plan: Plan) -> RunRecord:
         call_digest=call.digest,
         status="running",
         started=datetime.now(UTC),
-        person=settings.person_name or _account(),
-        orcid=settings.person_orcid,
+        person=person or settings.person_name or _account(),
+        # the settings know the iD of one person only
+        orcid=settings.person_orcid if person is None else None,
         host=platform.node(),
         engine=plan.options.engine,
         workers=plan.workers,
