@@ -46,6 +46,11 @@ class HttpStore:
         return self._url
 
     @property
+    def objects(self) -> Objects:
+        """What it asks for objects, for those who ask without waiting."""
+        return self._objects
+
+    @property
     def writable(self) -> bool:
         """Always False."""
         return False

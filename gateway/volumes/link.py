@@ -79,16 +79,26 @@ def open_link(store: Store, key: str, *, limits: IoLimits | None = None) -> Volu
         NotFoundError: There is no such link.
         FormatError: The link is broken.
     """
+    link = read_link(store, key)
+    levels = LinkedLevels(link.url, link.arrays, link.info.axes, link.info.dtype)
+    return Volume(store, key, link.info, limits, levels)
+
+
+def read_link(store: Store, key: str) -> Link:
+    """Read what a link says; nothing is asked of where it leads.
+
+    Raises:
+        NotFoundError: There is no such link.
+        FormatError: The link is broken.
+    """
     try:
-        link = Link.model_validate_json(store.get(key))
+        return Link.model_validate_json(store.get(key))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise FormatError(
             f"{key} in {store.url} is no link: {place} {first['msg']}; register the volume again"
         ) from error
-    levels = LinkedLevels(link.url, link.arrays, link.info.axes, link.info.dtype)
-    return Volume(store, key, link.info, limits, levels)
 
 
 def _plain_url(url: str, below: str | None) -> str:

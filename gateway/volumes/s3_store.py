@@ -72,6 +72,11 @@ class S3Store:
         return self._url
 
     @property
+    def objects(self) -> Objects:
+        """What it asks for objects, for those who ask without waiting."""
+        return self._objects
+
+    @property
     def writable(self) -> bool:
         """False for an anonymous visitor; else only a write can tell."""
         return not self._anonymous

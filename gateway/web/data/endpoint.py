@@ -1,9 +1,35 @@
 """Chunk bytes under `/data` and `/s/<token>/data`, straight on ASGI."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import NotFoundError
+from gateway.errors import GatewayError, NotFoundError
+from gateway.service.access.actor import Actor
+from gateway.service.access.links import link_actor
 from gateway.service.gateway import Gateway
+from gateway.service.view.served import Bucket, Folder, Served, ServedThings
+from gateway.service.view.served_chunks import MadeVolume
+from gateway.service.view.served_files import Files
+from gateway.service.view.served_made import MadeFiles
+from gateway.service.view.served_remote import RemoteFiles
+from gateway.volumes.digest import CELLS_FILE
+from gateway.web.data.addresses import Address, parse_address
+from gateway.web.data.answers import answer
+from gateway.web.data.decisions import Decisions
+from gateway.web.data.exchange import Exchange
+from gateway.web.data.pumps import pump_file, pump_made, pump_remote
+from gateway.web.identity import address_of, identify
+from gateway.web.problems import status_of
+
+_THREADS = 16
+_DOCUMENTS = ("zarr.json", "info")
+_METHODS = ("GET", "HEAD")
 
 
 class DataEndpoint:
@@ -12,8 +38,72 @@ class DataEndpoint:
     def __init__(self, gateway: Gateway) -> None:
         """Serve the store of a gateway."""
         self._gateway = gateway
+        self._origins = frozenset(
+            origin.rstrip("/").encode() for origin in gateway.settings.allowed_origins
+        )
+        self._decisions = Decisions(gateway)
+        self._things = ServedThings(gateway)
+        self._files = Files()
+        self._remote = RemoteFiles()
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="data")
+        self._made = MadeFiles(self._pool)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        del scope, receive, send
-        raise NotFoundError("there are no bytes here yet")
+        exchange = Exchange(scope, receive, send, self._origins)
+        try:
+            if exchange.method in _METHODS:
+                await self._answer(exchange)
+            elif exchange.method == "OPTIONS":
+                await exchange.preflight()
+            else:
+                await exchange.refuse_method()
+        except GatewayError as error:
+            if exchange.begun:
+                raise  # the server closes the connection, so that nobody takes a part for all
+            await exchange.refuse(status_of(error), error)
+
+    async def _answer(self, exchange: Exchange) -> None:
+        address = parse_address(exchange.path, exchange.raw)
+        get = exchange.headers.get
+        question = (exchange.link, get(b"authorization", b""), get(b"cookie", b""), address.ref)
+        await self._decisions.check(question, partial(self._identify, exchange))
+        name = address.key.rpartition("/")[2]
+        if address.key[0] == "." or "/." in address.key or name == CELLS_FILE:
+            raise NotFoundError(f"there is no {address.key}")
+        thing = self._things.known(address.ref, address.kind)
+        if thing is None:
+            thing = await self._in_thread(self._things.find, address.ref, address.kind)
+        await self._send(exchange, thing, address, document=name in _DOCUMENTS)
+
+    async def _send(
+        self, exchange: Exchange, thing: Served, address: Address, *, document: bool
+    ) -> None:
+        """Open what is asked for in the way of its kind, and send it."""
+        key = address.key
+        if isinstance(thing, Folder):
+            file = (
+                await self._in_thread(self._files.open, thing.root, key)
+                if thing.slow
+                else self._files.open(thing.root, key)
+            )
+            pump = partial(pump_file, exchange, file, self._pool)
+            await answer(exchange, file, pump, document=document)
+        elif isinstance(thing, Bucket):
+            remote = await self._remote.open(thing.objects, thing.key(key))
+            pump = partial(pump_remote, exchange, remote, self._remote)
+            await answer(exchange, remote, pump, document=document)
+        elif isinstance(thing, MadeVolume):
+            made = await self._made.get((thing, key), partial(thing.make, key))
+            await answer(exchange, made, partial(pump_made, exchange, made), document=document)
+        else:
+            raise NotFoundError(f"{thing.ref} is not served as annotations yet")
+
+    def _identify(self, exchange: Exchange) -> Actor:
+        connection = HTTPConnection(exchange.scope)
+        if exchange.link is None:
+            return identify(self._gateway, connection)
+        return replace(link_actor(self._gateway, exchange.link), address=address_of(connection))
+
+    async def _in_thread(self, work: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)

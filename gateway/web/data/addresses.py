@@ -1,0 +1,53 @@
+"""Addresses of bytes: `/data/DATASET/ENTRY.ome.zarr/KEY`, parsed and never joined as text."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.errors import NotFoundError, RefError
+from gateway.service.view.served import SUFFIXES, ServedKind
+from gateway.volumes.keys import parse_key
+from gateway.volumes.ref import Ref, parse_ref
+
+_PARTS = 4
+_ENCODED = (b"%2f", b"%5c")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What a path names."""
+
+    ref: Ref
+    kind: ServedKind
+    key: str
+
+
+def parse_address(path: str, raw: bytes) -> Address:
+    """Parse the path of a request.
+
+    Args:
+        path: The decoded path, below the root of the service or the share link.
+        raw: The path as it was sent.
+
+    Raises:
+        RefError: A part is malformed or would lead elsewhere.
+        NotFoundError: Such a path names nothing.
+    """
+    if b"%" in raw and any(code in raw.lower() for code in _ENCODED):
+        raise RefError(f"the path {path[:200]!r} hides a separator; write '/' as it is")
+    parts = path.split("/", _PARTS)
+    if len(parts) <= _PARTS or not parts[_PARTS]:
+        raise NotFoundError(
+            "this names no file; expected /data/DATASET/ENTRY.ome.zarr/KEY, e.g. "
+            "/data/mouse1/raw.ome.zarr/zarr.json"
+        )
+    ref, kind = _thing(parts[2], parts[3])
+    return Address(ref, kind, parse_key(parts[_PARTS]))
+
+
+@lru_cache(maxsize=4096)
+def _thing(dataset: str, folder: str) -> tuple[Ref, ServedKind]:
+    for kind, suffix in SUFFIXES.items():
+        if folder.endswith(suffix):
+            return parse_ref(f"{dataset}/{folder.removesuffix(suffix)}"), kind
+    expected = ", ".join(SUFFIXES.values())
+    raise NotFoundError(f"{folder[:200]!r} names nothing that is served; expected NAME{expected}")
