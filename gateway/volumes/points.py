@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -82,6 +82,30 @@ class PointsTable:
             position = _to_array(table.column(name))
             inside &= (position >= start) & (position < stop)
         return {name: _to_array(table.column(name))[inside] for name in wanted}
+
+    def pieces(
+        self, columns: Sequence[str], *, every: int = 1, rows: int = 1_000_000
+    ) -> Iterator[dict[str, NDArray[Any]]]:
+        """Yield columns piece by piece, so that a table of any length fits in memory.
+
+        Args:
+            columns: The columns wanted, all of this table.
+            every: Read one of so many row groups: a sample from all over the table.
+            rows: About how many rows a piece has.
+
+        Raises:
+            FormatError: The file is broken.
+        """
+        groups = list(range(0, len(self._lowest), every))
+        share = max(1, rows // max(1, self.count // max(1, len(self._lowest))))
+        for start in range(0, len(groups), share):
+            table = self._read_groups(groups[start : start + share], tuple(columns))
+            yield {name: _to_array(table.column(name)) for name in columns}
+
+    @property
+    def groups(self) -> int:
+        """The number of row groups, the least that is read at once."""
+        return len(self._lowest)
 
     def _groups(self, box_um: BoxUm) -> NDArray[np.intp]:
         """Find the row groups that may hold a row of the box."""

@@ -32,7 +32,17 @@ from gateway.web.pages import (
 from gateway.web.pages import tools as tool_pages
 from gateway.web.pages.rendering import FOLDER, page
 from gateway.web.problems import problem, status_of
-from gateway.web.routes import audit, cutouts, datasets, jobs, layers, links, session, views
+from gateway.web.routes import (
+    audit,
+    cutouts,
+    datasets,
+    jobs,
+    layers,
+    links,
+    session,
+    thumbnails,
+    views,
+)
 from gateway.web.routes import ingest as ingest_api
 from gateway.web.routes import monitor as monitor_api
 from gateway.web.routes import people as people_api
@@ -44,6 +54,7 @@ _API = (
     links,
     audit,
     datasets,
+    thumbnails,
     cutouts,
     views,
     tools_api,

@@ -22,6 +22,7 @@ from gateway.service.ingest import (
     recognise,
 )
 from gateway.service.runs import run_options
+from gateway.service.sheet import check_fields
 from gateway.volumes.dataset import DatasetInfo
 from gateway.volumes.model import IMAGE_DTYPES, LABEL_DTYPES, VolumeInfo, VolumeKind
 from gateway.volumes.positions import Order
@@ -142,7 +143,7 @@ def _options(said: dict[str, Any]) -> IngestOptions:
     known = {name: value for name, value in fields.items() if value}
     return IngestOptions(
         as_dtype=said.pop("dtype"),
-        dataset=DatasetInfo(**known) if known else None,
+        dataset=check_fields(known, "the command line") if known else None,
         **said,
     )
 

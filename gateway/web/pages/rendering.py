@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from gateway.service.access.actor import Actor
+from gateway.web.pages.wording import FILTERS
 
 FOLDER = Path(__file__).parents[1]
 _ENVIRONMENT = Environment(
@@ -17,6 +18,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.filters.update(FILTERS)
 
 
 def page(

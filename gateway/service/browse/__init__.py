@@ -1,0 +1,1 @@
+"""Finding and reading: search, cards, thumbnails, histograms, provenance, descriptions."""
