@@ -1,1 +1,1 @@
-"""Runs asked for through a face that does not wait: queued, followed, cancelled, resumed."""
+"""Jobs: calls that people ask for in the browser, each run in a process of its own."""
