@@ -73,8 +73,8 @@ class PointsTable:
                 f"no column {unknown[0]!r} in {self.key}; there is {', '.join(self.columns)}"
             )
         read = wanted if box_um is None else tuple(dict.fromkeys((*POSITION, *wanted)))
-        groups = range(len(self._lowest)) if box_um is None else self._groups(box_um)
-        table = self._read_groups([int(group) for group in groups], read)
+        groups = list(range(len(self._lowest))) if box_um is None else self.groups_in(box_um)
+        table = self.read_groups(groups, read)
         if box_um is None:
             return {name: _to_array(table.column(name)) for name in wanted}
         inside = np.ones(table.num_rows, bool)
@@ -99,7 +99,7 @@ class PointsTable:
         groups = list(range(0, len(self._lowest), every))
         share = max(1, rows // max(1, self.count // max(1, len(self._lowest))))
         for start in range(0, len(groups), share):
-            table = self._read_groups(groups[start : start + share], tuple(columns))
+            table = self.read_groups(groups[start : start + share], tuple(columns))
             yield {name: _to_array(table.column(name)) for name in columns}
 
     @property
@@ -107,13 +107,38 @@ class PointsTable:
         """The number of row groups, the least that is read at once."""
         return len(self._lowest)
 
-    def _groups(self, box_um: BoxUm) -> NDArray[np.intp]:
+    @property
+    def group_rows(self) -> list[int]:
+        """Rows of each row group, in the order of the file."""
+        return [self._metadata.row_group(i).num_rows for i in range(self._metadata.num_row_groups)]
+
+    @property
+    def schema(self) -> Any:
+        """The Arrow schema of the columns."""
+        return self._metadata.schema.to_arrow_schema()
+
+    def column_range(self, name: str) -> tuple[Any, Any] | None:
+        """Return the lowest and highest value of a column, where the file says it."""
+        number = self.columns.index(name)
+        groups = (self._metadata.row_group(i) for i in range(self._metadata.num_row_groups))
+        told = [group.column(number).statistics for group in groups]
+        if not told or any(one is None or not one.has_min_max for one in told):
+            return None
+        return min(one.min for one in told), max(one.max for one in told)
+
+    def groups_in(self, box_um: BoxUm) -> list[int]:
         """Find the row groups that may hold a row of the box."""
         start, stop = np.asarray(box_um[0]), np.asarray(box_um[1])
         meets = (self._highest >= start) & (self._lowest < stop)
-        return np.flatnonzero(meets.all(axis=1))
+        return [int(group) for group in np.flatnonzero(meets.all(axis=1))]
 
-    def _read_groups(self, groups: list[int], columns: tuple[str, ...]) -> pa.Table:
+    def read_groups(self, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
+        """Read row groups as an Arrow table.
+
+        Raises:
+            FormatError: The file is broken.
+            StoreError: The storage failed.
+        """
         try:
             with self.store.open(self.key) as stream:
                 source = pa.PythonFile(stream, mode="r")
@@ -123,7 +148,7 @@ class PointsTable:
                     pre_buffer=True,
                     page_checksum_verification=True,
                 )
-                return file.read_row_groups(groups, columns=list(columns), use_threads=False)
+                return file.read_row_groups(list(groups), columns=list(columns), use_threads=False)
         except GatewayError:
             raise
         except _DAMAGE as error:

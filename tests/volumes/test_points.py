@@ -64,7 +64,7 @@ def test_a_box_holds_what_a_filter_finds(store: Store) -> None:
     found = table.read((start, stop), columns=["label"])
     assert list(found) == ["label"]
     assert sorted(found["label"]) == sorted(cells["label"][inside])
-    assert len(table._groups((start, stop))) < len(table._lowest)
+    assert len(table.groups_in((start, stop))) < len(table._lowest)
     assert len(table.read(((-9, -9, -9), (-1, -1, -1)))["z_um"]) == 0
 
 
@@ -74,7 +74,7 @@ def test_a_box_query_reads_few_of_many_row_groups(store: Store) -> None:
     write_points(store, KEY, at)
     table = open_points(store, KEY)
     assert len(table._lowest) >= 60
-    assert len(table._groups(((0.3, 0.3, 0.3), (0.4, 0.4, 0.4)))) <= 6
+    assert len(table.groups_in(((0.3, 0.3, 0.3), (0.4, 0.4, 0.4)))) <= 6
 
 
 def test_an_empty_table_keeps_its_columns(store: Store) -> None:
