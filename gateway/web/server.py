@@ -41,6 +41,7 @@ def serve(gateway: Gateway, *, started: Callable[[str], None]) -> None:
         config = uvicorn.Config(
             "gateway.web.server:build",
             factory=True,
+            http="gateway.web.data.zero_copy:ZeroCopyProtocol",
             workers=settings.web_workers,
             log_level="warning",
             access_log=False,
