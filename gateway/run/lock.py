@@ -133,7 +133,9 @@ def _is_stale(holder: dict[str, Any]) -> bool:
         return all(thread.name != name for thread in threading.enumerate())
     try:
         process = psutil.Process(int(holder["pid"]))
-        return abs(process.create_time() - float(holder["started"])) > 1
+        other = abs(process.create_time() - float(holder["started"])) > 1
+        # one that was killed stays listed until its parent takes note
+        return other or process.status() == psutil.STATUS_ZOMBIE
     except (psutil.NoSuchProcess, KeyError, ValueError, TypeError):
         return True
 
