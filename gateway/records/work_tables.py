@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, Integer, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.records.tables import Base, UtcTime
@@ -71,3 +71,34 @@ class DescriptionRow(Base):
     """None where it was found in the folder, written there by a command or by hand."""
     at: Mapped[datetime] = mapped_column(UtcTime)
     note: Mapped[str] = mapped_column(String(200), default="")
+
+
+class ViewRow(Base):
+    """A saved view of a dataset, as its short link names it."""
+
+    __tablename__ = "views"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    dataset: Mapped[str] = mapped_column(_NAME, index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    made_by: Mapped[str] = mapped_column(_NAME)
+    made: Mapped[datetime] = mapped_column(UtcTime)
+    version: Mapped[int] = mapped_column(Integer)
+    """The last one."""
+
+
+class ViewVersionRow(Base):
+    """What a saved view showed at one time."""
+
+    __tablename__ = "view_versions"
+
+    view: Mapped[str] = mapped_column(
+        String(20), ForeignKey("views.id", ondelete="CASCADE"), primary_key=True
+    )
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """Counted from 1."""
+    name: Mapped[str] = mapped_column(String(200))
+    state: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """A Neuroglancer state; `{gateway}` stands for the address of this service in its URLs."""
+    who: Mapped[str] = mapped_column(_NAME)
+    at: Mapped[datetime] = mapped_column(UtcTime)

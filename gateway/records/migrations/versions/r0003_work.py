@@ -16,6 +16,7 @@ def upgrade() -> None:
     _create_jobs()
     _create_uploads()
     _create_descriptions()
+    _create_views()
     _widen_datasets()
     _widen_run_ports()
 
@@ -127,3 +128,30 @@ def _widen_run_ports() -> None:
             "ON run_ports.run = runs.id WHERE run_ports.dataset = datasets.name "
             "AND run_ports.direction = 'output')"
         )
+
+
+def _create_views() -> None:
+    op.create_table(
+        "views",
+        sa.Column("id", sa.String(20), nullable=False),
+        sa.Column("dataset", sa.String(120), nullable=False),
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("made_by", sa.String(120), nullable=False),
+        sa.Column("made", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_views"),
+    )
+    op.create_index("ix_views_dataset", "views", ["dataset"])
+    op.create_table(
+        "view_versions",
+        sa.Column("view", sa.String(20), nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("name", sa.String(200), nullable=False),
+        sa.Column("state", sa.JSON, nullable=False),
+        sa.Column("who", sa.String(120), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("view", "version", name="pk_view_versions"),
+        sa.ForeignKeyConstraint(
+            ["view"], ["views.id"], name="fk_view_versions_view_views", ondelete="CASCADE"
+        ),
+    )
