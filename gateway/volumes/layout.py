@@ -14,6 +14,7 @@ CELL = 64
 """Edge of the cubes whose content is hashed; shards and pieces are whole in these."""
 
 _LARGEST_SHARD_BYTES = 256 * 2**20
+_LARGEST_CHUNK_BYTES = 256 * 2**10
 _SMALLEST_SHARD_VOXELS = 128**3
 _TASKS_WANTED = 16
 _MEMORY_PER_SHARD = 24
@@ -28,7 +29,8 @@ def choose_layout(
 ) -> tuple[Level, ...]:
     """Choose levels, chunks and shards for a volume.
 
-    Chunks hold about 64³ voxels. Shards grow evenly in micrometres until they meet a share of
+    Chunks hold 64³ voxels, those of images at most 256 KiB of them: what a viewer asks for at
+    once, and what a small cut-out decodes beside what was wanted, stay small. Shards grow evenly in micrometres until they meet a share of
     `memory_bytes`, 256 MiB, or a sixteenth of the volume, so that all workers have some. Each
     level halves the axes that are finer than the coarsest one, then all, until none has more
     than 128 voxels.
@@ -40,21 +42,21 @@ def choose_layout(
             laid along it first.
     """
     limit = _shard_voxels(info, memory_bytes)
-    chunk = _chunk(info.shape)
-    first = _along(info, chunk, read_unit, limit, memory_bytes)
-    shard = _shard(info.shape, info.voxel_um, first, limit, chunk)
+    unit = _unit(info.shape)
+    first = _along(info, unit, read_unit, limit, memory_bytes)
+    shard = _shard(info.shape, info.voxel_um, first, limit, unit)
     base = Level(
         path="0",
         shape=info.shape,
         factor=(1, 1, 1),
         voxel_um=info.voxel_um,
         origin_um=info.origin_um,
-        chunk=chunk,
+        chunk=_chunk(info, unit, info.voxel_um),
         shard=shard,
     )
     levels = [base]
     while max(levels[-1].shape) > _COARSEST_EXTENT:
-        levels.append(_next_level(levels, limit))
+        levels.append(_next_level(info, levels, limit))
     return tuple(levels)
 
 
@@ -134,7 +136,24 @@ def _shard_voxels(info: VolumeInfo, memory_bytes: int) -> int:
     return min(share, largest)
 
 
-def _chunk(shape: Shape) -> Shape:
+def _chunk(info: VolumeInfo, unit: Shape, voxel_um: Vector) -> Shape:
+    """Halve the unit of shards, along the axis that is longest in micrometres, until it is small.
+
+    Labels stay as they are: they pack to little, whatever their size.
+    """
+    chunk = list(unit)
+    bytes_each = np.dtype(info.dtype).itemsize
+    while info.kind == "image" and math.prod(chunk) * bytes_each > _LARGEST_CHUNK_BYTES:
+        room = [axis for axis in range(3) if chunk[axis] >= CELL and chunk[axis] % 2 == 0]
+        if not room:
+            break
+        axis = max(room, key=lambda a: chunk[a] * voxel_um[a])
+        chunk[axis] //= 2
+    return _shape(chunk)
+
+
+def _unit(shape: Shape) -> Shape:
+    """Return what shards are whole in: a cell, or as many voxels in a flat or thin volume."""
     chunk = [min(CELL, n) for n in shape]
     while True:
         room = [
@@ -183,7 +202,7 @@ def _shard(
         shard[axis] = min(2 * shard[axis], cover)
 
 
-def _next_level(levels: list[Level], limit: int) -> Level:
+def _next_level(info: VolumeInfo, levels: list[Level], limit: int) -> Level:
     base, last = levels[0], levels[-1]
     coarsest = max(
         (um for um, n in zip(last.voxel_um, last.shape, strict=True) if n > 1),
@@ -196,17 +215,18 @@ def _next_level(levels: list[Level], limit: int) -> Level:
     halve = fine if any(fine) else [n > 1 for n in last.shape]
     factor = _shape(f * (2 if h else 1) for f, h in zip(last.factor, halve, strict=True))
     level = scaled_level(base, str(len(levels)), factor)
-    chunk = _chunk(level.shape)
+    unit = _unit(level.shape)
+    chunk = _chunk(info, unit, level.voxel_um)
     piece = _shape(
         cover if s >= n else s // f
         for s, n, f, cover in zip(
-            base.shard, base.shape, factor, _round_up(level.shape, chunk), strict=True
+            base.shard, base.shape, factor, _round_up(level.shape, unit), strict=True
         )
     )
     derived = replace(level, chunk=chunk, shard=piece)
-    if derived_count((*levels, derived)) == len(levels) and _divides(chunk, piece):
+    if derived_count((*levels, derived)) == len(levels) and _divides(unit, piece):
         return derived
-    return replace(level, chunk=chunk, shard=_shard(level.shape, level.voxel_um, chunk, limit))
+    return replace(level, chunk=chunk, shard=_shard(level.shape, level.voxel_um, unit, limit))
 
 
 def scaled_level(base: Level, path: str, factor: Shape) -> Level:

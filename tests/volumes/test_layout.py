@@ -58,7 +58,7 @@ def test_any_volume_gets_levels_that_tasks_can_write_whole(shape, voxel_um, dtyp
 def test_an_isotropic_volume_halves_all_axes():
     levels = choose_layout(image((1024, 1024, 512)))
     assert [level.factor for level in levels] == [(1, 1, 1), (2, 2, 2), (4, 4, 4), (8, 8, 8)]
-    assert {level.chunk for level in levels} == {(64, 64, 64)}
+    assert {level.chunk for level in levels} == {(32, 64, 64)}
 
 
 def test_an_anisotropic_volume_first_halves_its_fine_axes():
@@ -73,9 +73,28 @@ def test_a_level_lies_half_a_voxel_further_in():
     assert levels[2].origin_um == (11.5, 1.5, -1.5)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "voxel_um", "chunk"),
+    [
+        ("uint8", (1.0, 1.0, 1.0), (64, 64, 64)),
+        ("uint16", (0.5, 1.0, 1.0), (64, 32, 64)),
+        ("uint16", (4.0, 1.0, 1.0), (32, 64, 64)),
+        ("float32", (1.0, 1.0, 1.0), (32, 32, 64)),
+    ],
+)
+def test_the_chunk_of_an_image_holds_at_most_256_kib(dtype, voxel_um, chunk):
+    info = replace(image((512, 512, 512)), dtype=dtype, voxel_um=voxel_um)
+    assert choose_layout(info)[0].chunk == chunk
+
+
+def test_the_chunk_of_labels_holds_a_whole_cell():
+    info = replace(image((512, 512, 512)), kind="labels", dtype="uint64")
+    assert choose_layout(info)[0].chunk == (64, 64, 64)
+
+
 def test_a_single_plane_gets_wide_chunks():
     levels = choose_layout(image((1, 20_000, 20_000)))
-    assert levels[0].chunk == (1, 512, 512)
+    assert levels[0].chunk == (1, 256, 512)
     assert levels[-1].shape[0] == 1
 
 

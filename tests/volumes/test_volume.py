@@ -61,7 +61,7 @@ def series(store, write_volume):
 
 def test_a_volume_is_a_source(volume):
     assert isinstance(volume, Source)
-    assert volume.read_unit == (64, 64, 64)
+    assert volume.read_unit == (32, 64, 64)
 
 
 def test_a_box_is_read_from_one_channel_or_all(volume, voxels):
