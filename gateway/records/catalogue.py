@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Self, cast
 
-from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy import Connection, Engine, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from gateway.errors import NotFoundError
@@ -195,19 +195,19 @@ class Catalogue:
             session.add_all(entry_row(record) for record in entries)
 
     @contextmanager
-    def locked(self, dataset: str) -> Iterator[None]:
+    def locked(self, dataset: str) -> Iterator[Connection]:
         """Hold off everyone else who locks the same dataset, for the block.
 
         For changes beside the catalogue that must not interleave, such as reading, changing
-        and writing a crate. Nothing may write to the catalogue inside: on SQLite the lock is
-        the one of the whole file.
+        and writing a crate. Inside, write to the catalogue by the connection that is given and
+        by no other: on SQLite the lock is the one of the whole file.
         """
         with writing(self._engine) as connection:
             if connection.dialect.name == "postgresql":
                 digest = hashlib.blake2b(dataset.encode(), digest_size=8).digest()
                 key = int.from_bytes(digest, signed=True)
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
-            yield
+            yield connection
 
     @contextmanager
     def _read(self) -> Iterator[Session]:
@@ -219,6 +219,13 @@ class Catalogue:
         with writing(self._engine) as connection, Session(connection) as session:
             yield session
             session.flush()
+
+
+def put_dataset_in(connection: Connection, record: DatasetRecord) -> None:
+    """Add or replace a dataset in a transaction that is under way, as in `Catalogue.locked`."""
+    with Session(connection) as session:
+        _put_dataset(session, record)
+        session.flush()
 
 
 def _put_dataset(session: Session, record: DatasetRecord, before: _Times | None = None) -> None:
