@@ -13,6 +13,7 @@ from gateway.records.recorder import add_to_crate
 from gateway.records.rows import DatasetRecord, EntryRecord
 from gateway.records.runs import PortRecord, RunRecord
 from gateway.service.gateway import Gateway
+from gateway.service.view.saved_files import restore_views
 from gateway.volumes.dataset import (
     DatasetInfo,
     Entry,
@@ -57,6 +58,8 @@ def rebuild_catalogue(gateway: Gateway) -> RebuildReport:
     for name in list_datasets(gateway.store):
         gathered.add(gateway, name, known)
     gateway.catalogue.replace_all(gathered.datasets, gathered.entries, gathered.runs.values())
+    for dataset in gathered.datasets:
+        gathered.problems += restore_views(gateway, dataset.name)
     return RebuildReport(
         datasets=len(gathered.datasets),
         entries=len(gathered.entries),

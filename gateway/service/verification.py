@@ -14,6 +14,7 @@ from gateway.errors import CorruptionError, GatewayError, NotFoundError
 from gateway.records.checksums import FileRecord, hash_file, list_files
 from gateway.records.crate import CRATE_FILE, crate_key, read_crate
 from gateway.service.gateway import Gateway
+from gateway.service.view.saved_files import VIEWS_FOLDER
 from gateway.service.voxel_check import Fault, Progress, check_volume, count_voxels
 from gateway.volumes.checksums import checksum_file
 from gateway.volumes.dataset import STAGING, Entry, list_entries
@@ -204,5 +205,5 @@ def _names(store: Store, dataset: str) -> Iterator[str]:
     listing = store.list(dataset)
     yield from listing.files
     for folder in listing.folders:
-        if folder != STAGING:
+        if folder not in (STAGING, VIEWS_FOLDER):  # views change as people save them
             yield from list_files(store, dataset, folder)

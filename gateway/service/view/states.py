@@ -18,7 +18,6 @@ from gateway.volumes.box import Vector
 from gateway.volumes.dataset import Entry, list_entries
 from gateway.volumes.open import Thing, open_ref
 from gateway.volumes.points import PointsTable
-from gateway.volumes.ref import Ref
 from gateway.volumes.volume import Volume
 
 Rendering = Literal["off", "max", "on"]
@@ -49,6 +48,7 @@ def viewer_state(
     entries: Sequence[str] = (),
     *,
     rendering: Rendering = "off",
+    visible: frozenset[str] | None = None,
 ) -> dict[str, Any]:
     """Return the state that shows a dataset, or some entries of it, in Neuroglancer.
 
@@ -59,6 +59,7 @@ def viewer_state(
             service, with `/s/<token>` for whoever has a share link.
         entries: Names of what to show; none means all, the largest image on top.
         rendering: How the 3D panel shows images: `off` as slices, `max` or `on` as volumes.
+        visible: The entries that whoever asks may know of; None means all.
 
     Returns:
         JSON as the viewer's `restoreState` takes it. What cannot be opened is left out.
@@ -68,7 +69,7 @@ def viewer_state(
         CallError: An entry is of a kind that no viewer shows.
         StoreError: The storage failed.
     """
-    placed = _open_all(gateway, dataset, tuple(dict.fromkeys(entries)))
+    placed = _open_all(gateway, dataset, tuple(dict.fromkeys(entries)), visible)
     hidden = frozenset() if entries else _hidden(placed)
     return {
         **navigation(placed, hidden),
@@ -140,13 +141,20 @@ def open_shown(gateway: Gateway, entry: Entry) -> Placed:
     return place(entry, open_ref(gateway.store, entry.ref))
 
 
-def _open_all(gateway: Gateway, dataset: str, names: tuple[str, ...]) -> list[Placed]:
-    there = {entry.ref.name: entry for entry in list_entries(gateway.store, dataset)}
+def _open_all(
+    gateway: Gateway, dataset: str, names: tuple[str, ...], visible: frozenset[str] | None
+) -> list[Placed]:
+    there = {
+        entry.ref.name: entry
+        for entry in list_entries(gateway.store, dataset)
+        if visible is None or entry.ref.name in visible
+    }
+    for name in names:
+        if name not in there:
+            known = ", ".join(there) or "nothing"
+            raise NotFoundError(f"there is no {name!r} in {dataset}; there is {known}")
     if names:
-        for name in names:
-            if name not in there:
-                open_ref(gateway.store, Ref(dataset, name))
-        return [open_shown(gateway, there[name]) for name in names if name in there]
+        return [open_shown(gateway, there[name]) for name in names]
     placed = []
     for entry in there.values():
         if entry.kind in _SHOWN:
