@@ -23,6 +23,8 @@ class Node:
     detail: str
     kind: str
     """`thing` or `run`; decides its colour."""
+    href: str | None = None
+    """Where it leads."""
 
 
 def draw_histogram(values: NDArray[Any], *, unit: str, bins: int = 32) -> str:
@@ -97,12 +99,14 @@ def draw_graph(nodes: Sequence[Node], edges: Sequence[tuple[str, str]]) -> str:
                 free + index * (_BOX_WIDTH + _GAP_X),
                 8.0 + rank * (_BOX_HEIGHT + _GAP_Y),
             )
+    # a picture as one image hides what it holds from those who listen, links too
+    role = "group" if any(node.href for node in nodes) else "img"
     height = 16 + (max(rows, default=0) + 1) * (_BOX_HEIGHT + _GAP_Y) - _GAP_Y
     lines = "".join(_edge(places[a], places[b], _rail(places, ranks, (a, b))) for a, b in edges)
     boxes = "".join(_box(node, places[node.key]) for node in nodes)
     return (
         f'<svg viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}" '
-        'role="img" class="graph" aria-label="what was made from what"><defs>'
+        f'role="{role}" class="graph" aria-label="what was made from what"><defs>'
         '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         f'orient="auto"><path class="tip" d="M0 0 8 4 0 8z"/></marker></defs>{lines}{boxes}</svg>'
     )
@@ -162,9 +166,10 @@ def _rail(
 def _box(node: Node, place: tuple[float, float]) -> str:
     x, y = place
     middle = x + _BOX_WIDTH / 2
-    return (
+    box = (
         f'<g class="{escape(node.kind)}"><rect x="{x:.0f}" y="{y:.0f}" width="{_BOX_WIDTH}" '
         f'height="{_BOX_HEIGHT}" rx="8"/><text class="strong" x="{middle:.0f}" y="{y + 20:.0f}" '
         f'text-anchor="middle">{escape(node.title)}</text><text x="{middle:.0f}" '
         f'y="{y + 37:.0f}" text-anchor="middle">{escape(node.detail)}</text></g>'
     )
+    return f'<a href="{escape(node.href)}">{box}</a>' if node.href else box

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -67,11 +68,7 @@ class PointsTable:
             FormatError: The file is broken.
         """
         wanted = self.columns if columns is None else tuple(columns)
-        unknown = [name for name in wanted if name not in self.columns]
-        if unknown:
-            raise NotFoundError(
-                f"no column {unknown[0]!r} in {self.key}; there is {', '.join(self.columns)}"
-            )
+        self._check_names(wanted)
         read = wanted if box_um is None else tuple(dict.fromkeys((*POSITION, *wanted)))
         groups = list(range(len(self._lowest))) if box_um is None else self.groups_in(box_um)
         table = self.read_groups(groups, read)
@@ -102,10 +99,25 @@ class PointsTable:
             table = self.read_groups(groups[start : start + share], tuple(columns))
             yield {name: _to_array(table.column(name)) for name in columns}
 
-    @property
-    def groups(self) -> int:
-        """The number of row groups, the least that is read at once."""
-        return len(self._lowest)
+    def head(self, rows: int, columns: Sequence[str]) -> dict[str, NDArray[Any]]:
+        """Read the first rows, in the file's spatial order.
+
+        Raises:
+            NotFoundError: The table has no such column.
+            FormatError: The file is broken.
+        """
+        self._check_names(columns)
+        ends = list(accumulate(self.group_rows))
+        needed = next((i + 1 for i, end in enumerate(ends) if end >= rows), len(ends))
+        table = self.read_groups(range(needed), columns)
+        return {name: _to_array(table.column(name))[:rows] for name in columns}
+
+    def _check_names(self, names: Sequence[str]) -> None:
+        unknown = [name for name in names if name not in self.columns]
+        if unknown:
+            raise NotFoundError(
+                f"no column {unknown[0]!r} in {self.key}; there is {', '.join(self.columns)}"
+            )
 
     @property
     def group_rows(self) -> list[int]:
