@@ -108,22 +108,35 @@ def check_settings(spec: ToolSpec, settings: Mapping[str, Any]) -> BaseModel:
     Raises:
         CallError: Names each parameter that is wrong, its value and what it takes.
     """
+    faults = find_faults(spec, settings)
+    if faults:
+        raise CallError(f"{spec.id}: " + "; ".join(dict.fromkeys(faults.values())))
+    return spec.params.model_validate(nest_settings(spec.params, settings))
+
+
+def find_faults(spec: ToolSpec, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with each setting, by its name; empty when all is well.
+
+    A setting inside a choice of method is named with the choice: `method.manual.level`.
+    """
     known = list(spec.params.model_fields)
-    for name in settings:
-        if name.partition(".")[0] not in known:
-            raise CallError(
-                f"{spec.id}: no parameter {name!r}; {_near(name, known)}"
-                f"it takes {', '.join(known) or 'none'}"
-            )
+    unknown = [name for name in settings if name.partition(".")[0] not in known]
+    if unknown:
+        takes = f"it takes {', '.join(known) or 'none'}"
+        return {name: f"no parameter {name!r}; {_near(name, known)}{takes}" for name in unknown}
     try:
         values = nest_settings(spec.params, settings)
     except CallError as error:
-        raise CallError(f"{spec.id}: {error}") from error
+        name = str(error).partition("'")[2].partition("'")[0]
+        return {name: str(error)}
     try:
-        return spec.params.model_validate(values)
+        spec.params.model_validate(values)
     except ValidationError as error:
-        lines = dict.fromkeys(_explain(spec, values, item) for item in error.errors())
-        raise CallError(f"{spec.id}: " + "; ".join(lines)) from error
+        return {
+            ".".join(map(str, item["loc"])): _explain(spec, values, item)
+            for item in reversed(error.errors())
+        }
+    return {}
 
 
 def _explain(spec: ToolSpec, values: Mapping[str, Any], fault: Mapping[str, Any]) -> str:
