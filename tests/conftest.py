@@ -13,10 +13,18 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from socket import create_server
-from typing import NoReturn
+from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 from sqlalchemy import create_engine, make_url, text
+
+from gateway.algo.pyramid import reduce_mean, reduce_mode
+from gateway.volumes.dataset import DatasetInfo, write_dataset
+from gateway.volumes.layout import shard_boxes
+from gateway.volumes.model import Channel, VolumeInfo
+from gateway.volumes.points import write_points
+from gateway.volumes.writer import create_volume
 
 Lacking = Callable[[str, str], NoReturn]
 
@@ -144,3 +152,61 @@ def _wait_for(endpoint: str, server: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.1)
     pytest.fail("the S3 test server did not start")
+
+
+@pytest.fixture(scope="session")
+def fill_dataset() -> Callable[..., None]:
+    """Return what puts an image of two channels, labels and points into a store.
+
+    `fill_dataset(store, "brain")` makes `brain/image`, `brain/labels` and `brain/cells`: 96 x 160 ×
+    128 voxels of 2 x 1 x 1 µm from (10, 20, 30) µm on; a bright ball lies at the centre of channel
+    0, a bright corner at the end of channel 1; the labels are the ball, the points 5000 around it.
+    """
+    return _fill_dataset
+
+
+def _fill_dataset(store: Any, dataset: str, *, points: int = 5000) -> None:
+    shape, voxel_um, origin_um = (96, 160, 128), (2.0, 1.0, 1.0), (10.0, 20.0, 30.0)
+    z, y, x = np.ogrid[:96, :160, :128]
+    ball = ((z - 48) * 2) ** 2 + (y - 80) ** 2 + (x - 64) ** 2 < 30**2
+    noise = np.random.default_rng(0).integers(90, 111, shape, np.uint16)
+    corner = np.where((z >= 64) & (y >= 120) & (x >= 96), 3000, 0).astype(np.uint16)
+    image = np.stack([noise + ball.astype(np.uint16) * 2000, noise + corner])
+    channels = (Channel(name="nuclei"), Channel(name="vessels"))
+    place = {"shape": shape, "voxel_um": voxel_um, "origin_um": origin_um}
+    write_whole(
+        store,
+        f"{dataset}/image.ome.zarr",
+        VolumeInfo(kind="image", dtype="uint16", channels=channels, **place),
+        image,
+    )
+    write_whole(
+        store,
+        f"{dataset}/labels.ome.zarr",
+        VolumeInfo(kind="labels", dtype="uint32", **place),
+        ball[np.newaxis].astype(np.uint32) * 7,
+    )
+    random = np.random.default_rng(1)
+    centre = np.asarray(origin_um) + np.asarray((48, 80, 64)) * np.asarray(voxel_um)
+    at = centre + random.uniform(-28, 28, (points, 3))
+    columns: dict[str, Any] = {name: at[:, i] for i, name in enumerate(("z_um", "y_um", "x_um"))}
+    columns["label"] = np.arange(1, points + 1, dtype=np.int64)
+    columns["Mean (a.u.)"] = random.normal(100, 10, points).astype(np.float32)
+    columns["class"] = np.asarray(["neuron", "glia", "artefact"])[np.arange(points) % 3]
+    write_points(store, f"{dataset}/cells.points.parquet", columns)
+    write_dataset(store, dataset, DatasetInfo(title="A ball"))
+
+
+def write_whole(store: Any, key: str, info: VolumeInfo, voxels: Any) -> None:
+    """Write a volume whole, `czyx`, with all its levels."""
+    reduce = reduce_mode if info.kind == "labels" else reduce_mean
+    writer = create_volume(store, key, info, reduce)
+    cells = [
+        writer.write(box, voxels[(slice(None), *box.slices())])
+        for box in shard_boxes(writer.info.levels[0])
+    ]
+    for number in range(writer.derived + 1, len(writer.info.levels)):
+        cells += [
+            writer.write_level(number, box) for box in shard_boxes(writer.info.levels[number])
+        ]
+    writer.finish(cells)
