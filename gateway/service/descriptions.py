@@ -14,6 +14,7 @@ from gateway.records.crate import read_crate
 from gateway.records.database import reading
 from gateway.records.recorder import refresh_description
 from gateway.records.rows import DatasetRecord
+from gateway.records.tables import DatasetRow
 from gateway.records.work_tables import DescriptionRow
 from gateway.service.gateway import Gateway
 from gateway.service.sheet import check_fields
@@ -171,7 +172,10 @@ def _keep_unseen(gateway: Gateway, connection: Connection, dataset: str) -> Desc
     if info == last.info:
         return last
     found = _insert(connection, dataset, info, who=None, note="found in the dataset's folder")
-    put_dataset_in(connection, DatasetRecord(name=dataset, info=info.model_dump(mode="json")))
+    said = info.model_dump(mode="json")
+    known = connection.scalar(select(DatasetRow.info).where(DatasetRow.name == dataset))
+    if known is not None and known != said:
+        put_dataset_in(connection, DatasetRecord(name=dataset, info=said))
     return found
 
 

@@ -13,11 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import gateway as package
 from gateway.errors import GatewayError
-from gateway.service.access.actor import NOBODY, Actor
+from gateway.service.access.actor import NOBODY
 from gateway.service.access.links import link_actor
 from gateway.service.gateway import Gateway
 from gateway.web.data.endpoint import DataEndpoint
-from gateway.web.identity import address_of, identify
+from gateway.web.failures import answer_failures, problem_page, route_path
+from gateway.web.guarding import Guarded
+from gateway.web.identity import address_of
+from gateway.web.observing import Observed
+from gateway.web.openapi import PROBLEMS, allow_origins, describe
 from gateway.web.pages import (
     catalogue,
     dataset,
@@ -30,16 +34,19 @@ from gateway.web.pages import (
     viewer,
 )
 from gateway.web.pages import tools as tool_pages
-from gateway.web.pages.rendering import FOLDER, page
+from gateway.web.pages.rendering import FOLDER
 from gateway.web.problems import problem, status_of
+from gateway.web.proxied import Proxied
 from gateway.web.routes import (
     audit,
     cutouts,
     datasets,
+    health,
     jobs,
     layers,
     links,
     session,
+    tables,
     thumbnails,
     views,
 )
@@ -47,13 +54,18 @@ from gateway.web.routes import ingest as ingest_api
 from gateway.web.routes import monitor as monitor_api
 from gateway.web.routes import people as people_api
 from gateway.web.routes import tools as tools_api
+from gateway.web.stopping import Stopping
 
+_FRAMING = 1_000_000
+"""Of an upload beside the file itself."""
 _API = (
+    health,
     session,
     people_api,
     links,
     audit,
     datasets,
+    tables,
     thumbnails,
     cutouts,
     views,
@@ -79,7 +91,12 @@ _PAGES = (
 
 def create_app(gateway: Gateway) -> ASGIApp:
     """Return the web service of a gateway."""
-    return Switch(gateway, DataEndpoint(gateway), create_routes(gateway))
+    settings = gateway.settings
+    app: ASGIApp = Switch(gateway, DataEndpoint(gateway), Stopping(create_routes(gateway)))
+    parts = (("/api/uploads", int(settings.upload) + _FRAMING),)
+    app = Guarded(app, base_url=settings.base_url, body=int(settings.body), larger=parts)
+    app = Observed(app, log_chunks=settings.log_chunks)
+    return Proxied(app, settings.base_url)
 
 
 def create_routes(gateway: Gateway) -> FastAPI:
@@ -92,37 +109,16 @@ def create_routes(gateway: Gateway) -> FastAPI:
         redoc_url=None,
     )
     app.state.gateway = gateway
-    app.add_exception_handler(GatewayError, answer_error)
-    for module in (*_API, *_PAGES):
+    answer_failures(app)
+    for module in _API:
+        app.include_router(module.router, responses=PROBLEMS)
+    for module in _PAGES:
         app.include_router(module.router)
+    describe(app)
+    if gateway.settings.allowed_origins:
+        allow_origins(app, gateway.settings.allowed_origins)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     return app
-
-
-def answer_error(request: Request, error: Exception) -> Response:
-    """Answer an error: JSON under `/api`, a page elsewhere."""
-    if not isinstance(error, GatewayError):
-        raise error
-    if route_path(request.scope).startswith("/api"):
-        return JSONResponse(problem(error), status_code=status_of(error))
-    try:
-        actor = identify(request.app.state.gateway, request)
-    except GatewayError:
-        actor = NOBODY
-    return problem_page(request, error, actor)
-
-
-def problem_page(request: Request, error: GatewayError, actor: Actor) -> Response:
-    """Return the page that says what went wrong."""
-    status = status_of(error)
-    values = {"heading": HTTPStatus(status).phrase, "message": str(error), "code": status}
-    return page(request, "problem.html", actor, status=status, **values)
-
-
-def route_path(scope: Scope) -> str:
-    """Return the path without what a proxy or a share link put before it."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", ""))
 
 
 class Switch:
@@ -174,4 +170,4 @@ class Switch:
             return JSONResponse(problem(error), status_code=status_of(error))
         # the page must not lie under the link that does not hold, nor repeat it
         outside = Request({**scope, "path": f"{scope.get('root_path', '')}/"})
-        return problem_page(outside, error, NOBODY)
+        return problem_page(outside, status_of(error), str(error), NOBODY)
