@@ -158,7 +158,7 @@ def _wait_for(endpoint: str, server: "subprocess.Popen[bytes]") -> None:
 def fill_dataset() -> Callable[..., None]:
     """Return what puts an image of two channels, labels and points into a store.
 
-    `fill_dataset(store, "brain")` makes `brain/image`, `brain/labels` and `brain/cells`: 96 x 160 ×
+    `fill_dataset(store, "brain")` makes `brain/image`, `brain/labels` and `brain/cells`: 96 x 160 x
     128 voxels of 2 x 1 x 1 µm from (10, 20, 30) µm on; a bright ball lies at the centre of channel
     0, a bright corner at the end of channel 1; the labels are the ball, the points 5000 around it.
     """
