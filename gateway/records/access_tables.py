@@ -24,6 +24,8 @@ class PersonRow(Base):
     """An Argon2 hash; None where the person signs in another way."""
     provider: Mapped[str] = mapped_column(String(20), default="local")
     """Who vouches for the person: `local` or `oauth2`."""
+    made_by: Mapped[str] = mapped_column(_NAME, default="")
+    """The administrator who added them, the provider that did, or empty for the gateway itself."""
     made: Mapped[datetime] = mapped_column(UtcTime)
 
 

@@ -19,7 +19,9 @@ SETTINGS_FILE = "gateway.toml"
 _PREFIX = "GATEWAY_"
 _HOME_VARIABLE = "GATEWAY_HOME"
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]\Z")
+_SECRET = frozenset({"catalogue", "metrics_token", "oauth2_client_secret"})
 _NEARLY = 0.85
+_SAFE_URL = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$))"
 _LEAST_MEMORY = 256_000_000
 
 
@@ -69,6 +71,9 @@ class Settings(BaseSettings):
     allowed_origins: tuple[str, ...] = ()
     """Origins of other sites whose pages may call the API with their own tokens. Chunk bytes under
     a share link are open to every origin, since the link itself is the key."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses of the proxies that may say, with X-Forwarded-For, where a request came from; heard
+    only where base_url is set."""
     web_workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes of the web service."""
     inboxes: tuple[Path, ...] = ()
@@ -77,8 +82,40 @@ class Settings(BaseSettings):
     """Runs of one person at a time, asked for through the web; more wait."""
     upload: Annotated[ByteSize, Field(ge=0)] = ByteSize(2_000_000_000)
     """Largest file that may be uploaded in the browser."""
+    oauth2_client_id: str | None = None
+    """Name of this gateway at a trusted OAuth2 server; unset means that people sign in here."""
+    oauth2_client_secret: SecretStr | None = None
+    """Its secret there."""
+    oauth2_authorize_url: str | None = Field(default=None, pattern=_SAFE_URL)
+    """Where the OAuth2 server asks people to sign in; an `http://` address must be this machine."""
+    oauth2_token_url: str | None = Field(default=None, pattern=_SAFE_URL)
+    """Where it exchanges codes for tokens."""
+    oauth2_userinfo_url: str | None = Field(default=None, pattern=_SAFE_URL)
+    """Where it says who somebody is."""
+    oauth2_scope: str = "openid profile"
+    """What is asked of it."""
+    oauth2_username_claim: str = "preferred_username"
+    """Which claim of its answer is the person's name here."""
+    oauth2_groups_claim: str | None = None
+    """Which claim lists their groups; unset means that groups are kept here."""
+    oauth2_allowed: tuple[str, ...] = ()
+    """Who may sign in by it: names, `group:NAME`, or `*` for all; others only if an administrator
+    has added them."""
+    oauth2_label: str = Field(default="Institute account", min_length=1, max_length=60)
+    """What its button on the sign-in page says."""
+    body: Annotated[ByteSize, Field(ge=1_000_000)] = ByteSize(64_000_000)
+    """Largest body of one request to the API."""
+    metrics_token: SecretStr | None = Field(default=None, min_length=16)
+    """Bearer token with which Prometheus may read /metrics from elsewhere than this machine."""
+    devices: tuple[str, ...] = ()
+    """CDI names of the GPUs that are lent: `nvidia.com/gpu=0`; empty takes all that the NVIDIA
+    driver of this machine knows."""
+    device_shares: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many may hold one GPU at once who asked for a share of it."""
     log_json: bool = False
     """Whether the web service logs JSON lines rather than text."""
+    log_chunks: bool = False
+    """Whether each request for chunk bytes has a line in the log too; the metrics count them all."""
 
     @classmethod
     def settings_customise_sources(
@@ -178,7 +215,7 @@ def _explain(error: ValidationError, file: Path) -> str:
         name = str(problem["loc"][0])
         variable = f"{_PREFIX}{name.upper()}"
         place = f"environment variable {variable}" if variable in os.environ else str(file)
-        value = "" if name == "catalogue" else f" = {problem['input']!r}"
+        value = "" if name in _SECRET else f" = {problem['input']!r}"
         reason = problem["msg"].removeprefix("Value error, ")
         lines.append(f"setting {name}{value} ({place}): {reason}")
     return "; ".join(lines)

@@ -1,16 +1,58 @@
-"""Signing in by a signed link, as the one `gateway serve` prints."""
+"""Signing in: by an identity provider, by the link `gateway serve` prints, by one-time links."""
 
 import getpass
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateway.errors import SignInError
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.errors import CallError, GatewayError, NotFoundError, SignInError
+from gateway.records.access_tables import LoginLinkRow, PersonRow
+from gateway.records.database import reading, writing
+from gateway.service.access.actor import NOBODY, Actor
+from gateway.service.access.attempts import forgive, reserve
+from gateway.service.access.audit import note
+from gateway.service.access.changes import changing
+from gateway.service.access.groups import follow_provider
 from gateway.service.access.keys import signer, unsign
-from gateway.service.access.people import ensure_person
+from gateway.service.access.local_accounts import LocalAccounts
+from gateway.service.access.oauth2 import OAuth2Provider, oauth2_configured
+from gateway.service.access.people import ensure_person, insert_person
+from gateway.service.access.providers import Identity, IdentityProvider
+from gateway.service.access.rights import require_administrator
 from gateway.service.access.sessions import open_session
 from gateway.service.gateway import Gateway
 
 _PURPOSE = "login"
+_ONCE = "login.once"
 _LIFE_S = 24 * 3600
+ONCE_LIFE = timedelta(days=3)
+LONGEST_ONCE_LIFE = timedelta(days=30)
+_EVERYONE = "*"
+_LONGEST_KEY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """From where a sign-in comes, for the log and for the list of one's sessions."""
+
+    address: str = ""
+    browser: str = ""
+
+
+def providers(gateway: Gateway) -> dict[str, IdentityProvider]:
+    """Return the identity providers of a gateway, by name.
+
+    Raises:
+        SettingsError: A setting of one is missing.
+    """
+    found: list[IdentityProvider] = [LocalAccounts(gateway)]
+    if oauth2_configured(gateway.settings):
+        found.append(OAuth2Provider(gateway.settings))
+    return {provider.name: provider for provider in found}
 
 
 def local_administrator(gateway: Gateway) -> str:
@@ -24,13 +66,177 @@ def login_key(gateway: Gateway, person: str) -> str:
     return str(signer(gateway, _PURPOSE).dumps({"person": person}))
 
 
-def sign_in_by_key(gateway: Gateway, key: str) -> str:
+def sign_in_by_key(gateway: Gateway, key: str, came: Came | None = None) -> str:
     """Return the secret of a new browser session.
 
     Raises:
-        SignInError: The key was not made here or has expired.
+        SignInError: The key was not made here or has expired, or its person may not sign in.
     """
-    value: Any = unsign(gateway, _PURPOSE, key, _LIFE_S)
+    value: Any = unsign(gateway, _PURPOSE, key[:_LONGEST_KEY], _LIFE_S)
     if not isinstance(value, dict) or not isinstance(value.get("person"), str):
         raise SignInError("this login link is damaged; take the one that `gateway serve` prints")
-    return open_session(gateway, value["person"])
+    return _begin(gateway, value["person"], came or Came(), by="printed link")
+
+
+def make_login_link(
+    gateway: Gateway, actor: Actor, person: str, life: timedelta = ONCE_LIFE
+) -> str:
+    """Return the key of a link that signs a person in once, to set a password, say.
+
+    Raises:
+        ForbiddenError: The actor is no administrator.
+        NotFoundError: There is no such person, or they are not active.
+        CallError: The life is out of bounds.
+    """
+    require_administrator(actor)
+    if not timedelta(seconds=1) <= life <= LONGEST_ONCE_LIFE:
+        raise CallError(
+            f"a login link cannot hold for {life}; at most {LONGEST_ONCE_LIFE.days} days"
+        )
+    link, now = secrets.token_urlsafe(12), datetime.now(UTC)
+    active = select(PersonRow.name).where(PersonRow.name == person, PersonRow.active)
+    values = {"id": link, "person": person, "made_by": actor.name, "made": now}
+    with writing(gateway.database) as connection:
+        if connection.scalar(active) is None:
+            raise NotFoundError(f"there is no active person {person[:130]!r}")
+        connection.execute(insert(LoginLinkRow).values(**values, expires=now + life))
+        note(gateway, actor, "login link made", into=connection, person=person)
+    return str(signer(gateway, _ONCE).dumps(link))
+
+
+def who_of_login_link(gateway: Gateway, key: str) -> str:
+    """Return whom a one-time link would sign in, without using it up.
+
+    Raises:
+        SignInError: The link was not made here, was used, or has expired.
+    """
+    return _once(gateway, key)[1]
+
+
+def sign_in_once(gateway: Gateway, key: str, came: Came) -> str:
+    """Use up a one-time link and return the secret of a new browser session.
+
+    Raises:
+        SignInError: The link was not made here, was used, or has expired.
+    """
+    link, person = _once(gateway, key)
+    now = datetime.now(UTC)
+    unused = update(LoginLinkRow).where(
+        LoginLinkRow.id == link, LoginLinkRow.used.is_(None), LoginLinkRow.expires > now
+    )
+    with writing(gateway.database) as connection:
+        if not connection.execute(unused.values(used=now)).rowcount:
+            raise SignInError("this login link was used already; ask an administrator for another")
+    return _begin(gateway, person, came, by="login link")
+
+
+def sign_in(
+    gateway: Gateway,
+    provider: IdentityProvider,
+    answer: Mapping[str, str],
+    remembered: Mapping[str, str],
+    *,
+    back: str,
+    came: Came,
+) -> str:
+    """Return the secret of a new browser session of whomever a provider vouches for.
+
+    Raises:
+        SignInError: The provider vouches for nobody, or for somebody who may not come in.
+        LimitError: Too many sign-ins failed of late.
+    """
+    name = answer.get("name", "").strip() if provider.fields else None
+    reserved = reserve(gateway, name, came.address)
+    try:
+        identity = provider.finish(answer, remembered, back)
+        person = _admit(gateway, provider, identity)
+        secret = _begin(gateway, person, came, by=provider.name)
+    except GatewayError as error:
+        _note_failure(gateway, provider, name, came, error)
+        raise
+    forgive(gateway, reserved)
+    return secret
+
+
+def _once(gateway: Gateway, key: str) -> tuple[str, str]:
+    longest = int(LONGEST_ONCE_LIFE.total_seconds())
+    link = unsign(gateway, _ONCE, key[:_LONGEST_KEY], longest)
+    unused = select(LoginLinkRow.person).where(
+        LoginLinkRow.id == str(link),
+        LoginLinkRow.used.is_(None),
+        LoginLinkRow.expires > datetime.now(UTC),
+    )
+    with reading(gateway.database) as connection:
+        person = connection.scalar(unused)
+    if person is None:
+        raise SignInError(
+            "this login link was used already or has expired; ask an administrator for another"
+        )
+    return str(link), person
+
+
+def _admit(gateway: Gateway, provider: IdentityProvider, identity: Identity) -> str:
+    """Return the person of an identity; add them where the settings allow it."""
+    with changing(gateway) as connection:
+        kept = connection.execute(
+            select(PersonRow.provider, PersonRow.made_by).where(PersonRow.name == identity.name)
+        ).one_or_none()
+        if kept is not None and kept.provider != provider.name:
+            # a stranger who takes an administrator's name elsewhere must not become them
+            raise SignInError(
+                f"{identity.name} signs in another way here; an administrator can change that"
+            )
+        if kept is None or kept.made_by == provider.name:
+            _check_allowed(gateway, identity)
+        if kept is None:
+            insert_person(
+                connection,
+                identity.name,
+                display=identity.display,
+                provider=provider.name,
+                made_by=provider.name,
+            )
+        if identity.groups is not None:
+            follow_provider(connection, identity.name, identity.groups, provider.name)
+    return identity.name
+
+
+def _check_allowed(gateway: Gateway, identity: Identity) -> None:
+    """Refuse whom no administrator has added, unless the settings let them in."""
+    names = {identity.name, *(f"group:{group}" for group in identity.groups or ()), _EVERYONE}
+    if names.isdisjoint(gateway.settings.oauth2_allowed):
+        raise SignInError(
+            f"{identity.name} may not sign in to this gateway; ask an administrator to add them"
+        )
+
+
+def _begin(gateway: Gateway, person: str, came: Came, *, by: str) -> str:
+    with writing(gateway.database) as connection:
+        _require_active(connection, person)
+        actor = Actor(person=person, address=came.address)
+        note(gateway, actor, "signed in", into=connection, by=by)
+    return open_session(gateway, person, note=came.browser)
+
+
+def _require_active(connection: Connection, person: str) -> None:
+    active = select(PersonRow.name).where(PersonRow.name == person, PersonRow.active)
+    if connection.scalar(active) is None:
+        raise SignInError("this account may not sign in; ask an administrator")
+
+
+def _note_failure(
+    gateway: Gateway,
+    provider: IdentityProvider,
+    name: str | None,
+    came: Came,
+    error: GatewayError,
+) -> None:
+    with reading(gateway.database) as connection:
+        known = connection.scalar(select(PersonRow.name).where(PersonRow.name == (name or "")))
+    # what nobody is called may be a password typed into the wrong field
+    said: dict[str, Any] = {
+        "person": known or "unknown",
+        "by": provider.name,
+        "why": type(error).__name__,
+    }
+    note(gateway, replace(NOBODY, address=came.address), "sign-in failed", **said)

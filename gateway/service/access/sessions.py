@@ -2,36 +2,131 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
-from gateway.errors import SignInError
+from gateway.errors import CallError, NotFoundError, SignInError
 from gateway.records.access_tables import MemberRow, PersonRow, SessionRow
 from gateway.records.database import reading, writing
 from gateway.service.access.actor import Actor
+from gateway.service.access.audit import note as audit_note
 from gateway.service.access.changes import changing
+from gateway.service.access.rights import require_person
 from gateway.service.gateway import Gateway
 
 BROWSER_LIFE = timedelta(days=14)
+TOKEN_LIFE = timedelta(days=90)
+LONGEST_TOKEN_LIFE = timedelta(days=366)
+_LONGEST_NOTE = 200
+_ID_LENGTH = 16
+_LONGEST_SECRET = 200
+
+Kind = Literal["browser", "token"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A session or a token as its person sees it; the secret is kept nowhere."""
+
+    id: str
+    kind: str
+    note: str
+    """The browser, or what a token is for."""
+    made: datetime
+    expires: datetime
+    current: bool
+    """Whether it is the one that asks."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the session as JSON values."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "note": self.note,
+            "made": self.made.isoformat(),
+            "expires": self.expires.isoformat(),
+            "current": self.current,
+        }
 
 
 def open_session(
     gateway: Gateway,
     person: str,
     *,
-    kind: Literal["browser", "token"] = "browser",
+    kind: Kind = "browser",
     note: str = "",
     life: timedelta = BROWSER_LIFE,
 ) -> str:
     """Begin a session and return its secret, which is shown once and kept nowhere."""
     secret = secrets.token_urlsafe(32)
     now = datetime.now(UTC)
-    values = {"id": _hash(secret), "person": person, "kind": kind, "note": note}
+    values = {"id": _hash(secret), "person": person, "kind": kind, "note": note[:_LONGEST_NOTE]}
     with writing(gateway.database) as connection:
         connection.execute(insert(SessionRow).values(**values, made=now, expires=now + life))
     return secret
+
+
+def make_token(
+    gateway: Gateway, actor: Actor, note: str = "", life: timedelta = TOKEN_LIFE
+) -> tuple[Session, str]:
+    """Make a token with which a program acts for the person; return it and its secret.
+
+    Raises:
+        SignInError: Nobody is signed in.
+        ForbiddenError: A share link asks.
+        CallError: The life or the note is out of bounds.
+    """
+    person = require_person(actor)
+    if not timedelta(seconds=1) <= life <= LONGEST_TOKEN_LIFE:
+        raise CallError(f"a token cannot hold for {life}; at most {LONGEST_TOKEN_LIFE.days} days")
+    if len(note) > _LONGEST_NOTE:
+        raise CallError(f"the note has {len(note)} characters; at most {_LONGEST_NOTE}")
+    secret = open_session(gateway, person, kind="token", note=note.strip(), life=life)
+    made = next(s for s in list_sessions(gateway, actor, "token") if _is(s, secret))
+    audit_note(gateway, actor, "token made", token=made.id, note=made.note)
+    return made, secret
+
+
+def list_sessions(
+    gateway: Gateway, actor: Actor, kind: Kind, secret: str | None = None
+) -> list[Session]:
+    """Return the open sessions or tokens of the person who asks, the latest first.
+
+    Args:
+        gateway: The gateway.
+        actor: The person.
+        kind: Of browsers, or tokens of programs.
+        secret: The secret of the session that asks, which is then marked as the current one.
+
+    Raises:
+        SignInError: Nobody is signed in.
+        ForbiddenError: A share link asks.
+    """
+    person = require_person(actor)
+    now = datetime.now(UTC)
+    open_ones = select(SessionRow.__table__).where(
+        SessionRow.person == person,
+        SessionRow.kind == kind,
+        SessionRow.ended.is_(None),
+        SessionRow.expires > now,
+    )
+    current = _hash(secret) if secret else ""
+    with reading(gateway.database) as connection:
+        rows = connection.execute(open_ones.order_by(SessionRow.made.desc(), SessionRow.id)).all()
+    return [
+        Session(
+            id=row.id[:_ID_LENGTH],
+            kind=row.kind,
+            note=row.note,
+            made=row.made,
+            expires=row.expires,
+            current=row.id == current,
+        )
+        for row in rows
+    ]
 
 
 def end_session(gateway: Gateway, secret: str) -> None:
@@ -39,6 +134,43 @@ def end_session(gateway: Gateway, secret: str) -> None:
     ended = update(SessionRow).where(SessionRow.id == _hash(secret), SessionRow.ended.is_(None))
     with changing(gateway) as connection:
         connection.execute(ended.values(ended=datetime.now(UTC)))
+
+
+def end_one(gateway: Gateway, actor: Actor, kind: Kind, session: str) -> None:
+    """End one session or token of the person who asks.
+
+    Raises:
+        SignInError: Nobody is signed in.
+        ForbiddenError: A share link asks.
+        NotFoundError: The person has no such session or token that is open.
+    """
+    person = require_person(actor)
+    ended = update(SessionRow).where(
+        SessionRow.person == person,
+        SessionRow.kind == kind,
+        SessionRow.ended.is_(None),
+        SessionRow.id.startswith(session, autoescape=True),
+    )
+    known = len(session) == _ID_LENGTH
+    with changing(gateway) as connection:
+        change = ended.values(ended=datetime.now(UTC))
+        if not known or not connection.execute(change).rowcount:
+            what = "token" if kind == "token" else "session"
+            raise NotFoundError(f"{person} has no open {what} {session[:40]!r}")
+        audit_note(gateway, actor, f"{kind} ended", into=connection, session=session)
+
+
+def end_browsers(gateway: Gateway, person: str, *, but: str | None = None) -> int:
+    """End the browser sessions of a person, but for the one of a secret; return how many."""
+    kept = _hash(but) if but else ""
+    ended = update(SessionRow).where(
+        SessionRow.person == person,
+        SessionRow.kind == "browser",
+        SessionRow.ended.is_(None),
+        SessionRow.id != kept,
+    )
+    with changing(gateway) as connection:
+        return connection.execute(ended.values(ended=datetime.now(UTC))).rowcount
 
 
 def actor_of(gateway: Gateway, secret: str) -> Actor:
@@ -53,7 +185,7 @@ def actor_of(gateway: Gateway, secret: str) -> Actor:
     with reading(gateway.database) as connection:
         row = connection.execute(found).one_or_none()
         if row is None or row.expires <= datetime.now(UTC) or not row.active:
-            raise SignInError("this session has ended; sign in again")
+            raise SignInError("this session or token has ended; sign in again")
         groups = connection.scalars(select(MemberRow.group).where(MemberRow.person == row.name))
         return Actor(
             person=row.name,
@@ -63,5 +195,9 @@ def actor_of(gateway: Gateway, secret: str) -> Actor:
         )
 
 
+def _is(session: Session, secret: str) -> bool:
+    return session.id == _hash(secret)[:_ID_LENGTH]
+
+
 def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret[:_LONGEST_SECRET].encode(errors="replace")).hexdigest()

@@ -28,6 +28,7 @@ def _create_people() -> None:
         sa.Column("active", sa.Boolean, nullable=False),
         sa.Column("password", sa.Text),
         sa.Column("provider", sa.String(20), nullable=False),
+        sa.Column("made_by", sa.String(120), nullable=False),
         sa.Column("made", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_people"),
     )

@@ -1,0 +1,53 @@
+"""The port of identity providers: who somebody is, said by accounts here or by a trusted server."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a provider says somebody is."""
+
+    name: str
+    display: str = ""
+    groups: frozenset[str] | None = None
+    """Their groups; None where the provider does not know any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How a sign-in begins."""
+
+    url: str
+    """Where the browser goes, or an empty text where it stays and is asked for `fields`."""
+    remember: dict[str, str] = field(default_factory=dict)
+    """What must come back unchanged with the answer, from the same browser and none else."""
+
+
+class IdentityProvider(Protocol):
+    """Says who somebody is; whether that person may come in is decided elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """Its name, as people are marked with: `local`, `oauth2`."""
+
+    @property
+    def label(self) -> str:
+        """What the button on the sign-in page says."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """What the sign-in page asks for; empty where the provider asks on a page of its own."""
+
+    def start(self, back: str) -> Start:
+        """Begin a sign-in that comes back to the URL `back`."""
+
+    def finish(
+        self, answer: Mapping[str, str], remembered: Mapping[str, str], back: str
+    ) -> Identity:
+        """Return who it is, from the fields of the form or of the URL that came back.
+
+        Raises:
+            SignInError: The provider does not say so.
+        """
