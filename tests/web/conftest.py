@@ -9,14 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from gateway.algo.pyramid import reduce_mean, reduce_mode
 from gateway.service.access.actor import Role
 from gateway.service.access.grants import grant
 from gateway.service.access.people import ensure_person
 from gateway.service.access.sessions import open_session
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home
+from gateway.volumes.layout import shard_boxes
+from gateway.volumes.model import VolumeInfo
+from gateway.volumes.store import Store
+from gateway.volumes.writer import create_volume, open_writer
 
 
 @dataclass(frozen=True)
@@ -91,3 +98,40 @@ def server(home: Path) -> Iterator[Server]:
     """Yield a running service of `home`."""
     with serving(home) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Yield a service in two processes that all tests of a file share: give each a dataset."""
+    path = tmp_path_factory.mktemp("shared") / "home"
+    init_home(path)
+    with serving(path, GATEWAY_WEB_WORKERS="2") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def put_volume() -> Callable[..., NDArray[np.uint16]]:
+    """Return what writes a volume into a store: `put_volume(store, "brain/raw")`."""
+    return _put_volume
+
+
+def _put_volume(
+    store: Store, ref: str, shape: tuple[int, int, int] = (70, 60, 50), *, labels: bool = False
+) -> NDArray[np.uint16]:
+    kind, dtype, reduce = (
+        ("labels", "uint32", reduce_mode) if labels else ("image", "uint16", reduce_mean)
+    )
+    info = VolumeInfo(kind=kind, dtype=dtype, shape=shape, voxel_um=(4.0, 2.0, 2.0))  # type: ignore[arg-type]  # one of two
+    random = np.random.default_rng(11)
+    voxels = random.integers(1, 4000, info.array_shape).astype(dtype)
+    key = f"{ref}.ome.zarr"
+    planned = create_volume(store, key, info, reduce).info
+    writer = open_writer(store, key, reduce)
+    cells = [
+        writer.write(box, voxels[(slice(None), *box.slices())])
+        for box in shard_boxes(planned.levels[0])
+    ]
+    for level in range(writer.derived + 1, len(planned.levels)):
+        cells += [writer.write_level(level, box) for box in shard_boxes(planned.levels[level])]
+    writer.finish(cells, made_by="run-1")
+    return voxels

@@ -17,6 +17,7 @@ from gateway.service.view.served import Bucket, Folder, Served, ServedThings
 from gateway.service.view.served_chunks import MadeVolume
 from gateway.service.view.served_files import Files
 from gateway.service.view.served_made import MadeFiles
+from gateway.service.view.served_points import read_points
 from gateway.service.view.served_remote import RemoteFiles
 from gateway.volumes.digest import CELLS_FILE
 from gateway.web.data.addresses import Address, parse_address
@@ -97,7 +98,8 @@ class DataEndpoint:
             made = await self._made.get((thing, key), partial(thing.make, key))
             await answer(exchange, made, partial(pump_made, exchange, made), document=document)
         else:
-            raise NotFoundError(f"{thing.ref} is not served as annotations yet")
+            made = await self._in_thread(read_points, self._gateway, thing.ref, key)
+            await answer(exchange, made, partial(pump_made, exchange, made), document=document)
 
     def _identify(self, exchange: Exchange) -> Actor:
         connection = HTTPConnection(exchange.scope)
