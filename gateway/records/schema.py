@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from gateway.errors import StoreError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-LATEST = "r0004"
+LATEST = "r0005"
 """The last migration: a database that says so is left as it is, and Alembic unloaded."""
 _VERSIONS = "alembic_version"
 _MIGRATION_LOCK = 0x6761746577617901

@@ -11,14 +11,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
 from gateway.errors import StoreError
-from gateway.records import access_tables, annotation_tables, migrations, work_tables
+from gateway.records import (
+    access_tables,
+    annotation_tables,
+    lease_tables,
+    migrations,
+    work_tables,
+)
 from gateway.records.catalogue import open_catalogue
 from gateway.records.database import open_database
 from gateway.records.schema import LATEST
 from gateway.records.tables import Base
 
 # imported so that their tables are known to Base
-_TABLES = (access_tables, annotation_tables, work_tables)
+_TABLES = (access_tables, annotation_tables, lease_tables, work_tables)
 
 
 def test_the_migrations_give_the_tables_of_the_code(catalogue_url: str) -> None:

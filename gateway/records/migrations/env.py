@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from gateway.records import access_tables, annotation_tables, work_tables
+from gateway.records import access_tables, annotation_tables, lease_tables, work_tables
 from gateway.records.tables import Base
 
 # imported so that their tables are known to Base
-_ = (access_tables, annotation_tables, work_tables)
+_ = (access_tables, annotation_tables, lease_tables, work_tables)
 
 context.configure(
     connection=context.config.attributes["connection"],

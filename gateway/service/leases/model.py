@@ -1,0 +1,97 @@
+"""Devices, who holds them, and what a holder is told."""
+
+import os
+import socket
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal, Self
+
+import psutil
+
+Purpose = Literal["notebook", "run", "galaxy"]
+Status = Literal["waiting", "held", "ended"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """A GPU of a machine."""
+
+    name: str
+    """Its CDI name, which a container engine takes: `nvidia.com/gpu=0`."""
+    host: str
+    model: str = ""
+    memory_bytes: int = 0
+    shares: int = 1
+    """How many may hold it at once who asked for a share."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """What lives as long as a lease is needed: a process, or a container of an engine."""
+
+    kind: Literal["process", "container"]
+    host: str
+    id: str
+    """Number of the process, or name of the container."""
+    started: float = 0.0
+    """When the process began, in seconds since 1970: numbers of processes are used again."""
+
+    @classmethod
+    def this_process(cls, pid: int | None = None) -> Self:
+        """Return a process of this machine, by default the one that asks.
+
+        Raises:
+            psutil.NoSuchProcess: There is none of that number.
+        """
+        number = pid or os.getpid()
+        started = psutil.Process(number).create_time()
+        return cls(kind="process", host=socket.gethostname(), id=str(number), started=started)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the holder as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """What somebody asked for, and what came of it."""
+
+    id: str
+    person: str
+    purpose: str
+    wanted: int
+    whole: bool
+    status: Status
+    devices: tuple[str, ...] = ()
+    """CDI names, once it is held."""
+    asked: datetime
+    granted: datetime | None = None
+    ended: datetime | None = None
+    reason: str | None = None
+    """Why it ended."""
+    position: int | None = None
+    """Place in the line, from 1, while it waits."""
+    free: int = 0
+    """Devices that nobody holds any of."""
+    total: int = 0
+
+    def sentence(self) -> str:
+        """Say in a line how it stands: `1 of 2 GPUs free, you are third`."""
+        if self.status == "held":
+            return f"{self.person} holds {', '.join(self.devices)}"
+        if self.status == "ended":
+            return f"ended: {self.reason}"
+        return f"{self.free} of {self.total} GPUs free, you are {_ordinal(self.position or 1)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the lease as JSON values."""
+        times = {
+            name: value.isoformat() if (value := getattr(self, name)) else None
+            for name in ("asked", "granted", "ended")
+        }
+        return {**asdict(self), "devices": list(self.devices), **times, "says": self.sentence()}
+
+
+def _ordinal(number: int) -> str:
+    words = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+    return words[number - 1] if number <= len(words) else f"number {number}"
