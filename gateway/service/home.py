@@ -28,6 +28,25 @@ memory = "2GB"
 # Who runs things here, as the record of every run shall say; unset means the account's name.
 # person_name = "Santiago Ramón y Cajal"
 # person_orcid = "0000-0002-1825-0097"
+
+# The web service, `gateway serve`. By default it answers this machine only.
+# host = "127.0.0.1"
+# port = 8700
+# web_workers = 2
+
+# What people type where a proxy (nginx, Apache) stands before it and does TLS.
+# base_url = "https://brains.example.org/lab"
+# trusted_proxies = ["127.0.0.1"]
+
+# Other sites whose pages may call the API with tokens of their own.
+# allowed_origins = ["https://viewer.example.org"]
+
+# Folders that people may ingest from through the web.
+# inboxes = ["/data/microscope"]
+
+# Whether the log is JSON lines, and the bearer token with which Prometheus reads /metrics.
+# log_json = true
+# metrics_token = "at least sixteen characters"
 """
 
 

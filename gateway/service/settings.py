@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     log_json: bool = False
     """Whether the web service logs JSON lines rather than text."""
     log_chunks: bool = False
-    """Whether each request for chunk bytes has a line in the log too; the metrics count them all."""
+    """Whether each request for chunk bytes has a line in the log too; the metrics count all."""
 
     @classmethod
     def settings_customise_sources(

@@ -1,28 +1,64 @@
 """`python -m gateway.web`: serves the home that `GATEWAY_HOME` names."""
 
+import json
+import signal
 import sys
+import webbrowser
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SettingsError
 from gateway.service.access.login import local_administrator, login_key
 from gateway.service.gateway import open_gateway
 from gateway.web.server import serve
 
+_FAILED, _BAD_CALL = 1, 2
+
 
 def main() -> int:
     """Serve until told to stop; return the exit code."""
+    options = ArgumentParser(prog="gateway serve", add_help=False)
+    options.add_argument("--json", action="store_true")
+    options.add_argument("--open", action="store_true")
+    given = options.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         gateway = open_gateway()
-        key = login_key(gateway, local_administrator(gateway))
+        with gateway.catalogue:
+            key = login_key(gateway, local_administrator(gateway))
 
-        def started(address: str) -> None:
-            print(f"Brain Gateway serves {gateway.settings.store} at {address}", flush=True)  # noqa: T201 - the program's answer
-            print(f"Sign in: {address}/login?key={key}", flush=True)  # noqa: T201 - as above
+            def started(address: str) -> None:
+                login = f"{address}/login?key={key}"
+                _tell(gateway.settings.store, address, login, as_json=given.json)
+                if given.open:
+                    webbrowser.open(login)
 
-        serve(gateway, started=started)
+            serve(gateway, started=started)
     except GatewayError as error:
+        code = _BAD_CALL if isinstance(error, SettingsError) else _FAILED
+        if given.json:
+            kind = type(error).__name__
+            said = {"error": {"type": kind, "message": str(error), "exit_code": code}}
+            print(json.dumps(said, indent=2))  # noqa: T201 - the program's answer
         print(f"gateway: {error}", file=sys.stderr)  # noqa: T201 - as above
-        return 1
+        return code
     return 0
+
+
+def _tell(store: str, address: str, login: str, *, as_json: bool) -> None:
+    lines = [f"Brain Gateway serves {store} at {address}", f"Sign in: {login}"]
+    if as_json:
+        facts: dict[str, Any] = {"address": address, "login": login, "store": store}
+        lines = [json.dumps(facts)]
+    print("\n".join(lines), flush=True)  # noqa: T201 - the program's answer
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End well: before the service listens, and after it has stopped listening."""
+    del number, frame
+    sys.exit(0)
 
 
 if __name__ == "__main__":

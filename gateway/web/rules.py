@@ -1,11 +1,12 @@
 """The rule of every route: who may call it. A route without one does not pass the tests."""
 
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from gateway.service.access.actor import Actor, Role
+from gateway.service.access.actor import NOBODY, Actor, Role
 from gateway.service.access.rights import (
     require,
     require_administrator,
@@ -15,6 +16,9 @@ from gateway.service.access.rights import (
 from gateway.service.gateway import Gateway
 from gateway.volumes.ref import parse_dataset, parse_ref
 from gateway.web.identity import identify
+from gateway.web.observing import SEEN
+
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -29,7 +33,10 @@ class Rule:
 
     def __call__(self, request: Request) -> Actor:
         """Return who asks, or refuse."""
+        seen: dict[str, str] = request.scope.get(SEEN, {})
+        seen["route"] = request.scope["route"].path
         actor = identify(gateway_of(request), request)
+        seen["actor"] = actor.name
         self.check(request, actor)
         return actor
 
@@ -63,6 +70,30 @@ class Administrators(Rule):
         require_administrator(actor)
 
 
+class Watchers(Rule):
+    """What gathers metrics may: on this machine, with the token of the settings, administrators."""
+
+    def check(self, request: Request, actor: Actor) -> None:
+        """Refuse everyone else."""
+        settings = gateway_of(request).settings
+        here = request.client is not None and request.client.host in _LOOPBACK
+        # behind a proxy on this machine everybody seems to be on it
+        proxied = settings.base_url is not None or any(
+            name in request.headers for name in ("forwarded", "x-forwarded-for")
+        )
+        if proxied or not here:
+            require_administrator(actor)
+
+    def __call__(self, request: Request) -> Actor:
+        """Return who asks, or refuse; the token of the settings is nobody's session."""
+        token = gateway_of(request).settings.metrics_token
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if token is not None and compare_digest(given.encode(), token.get_secret_value().encode()):
+            request.scope.get(SEEN, {})["route"] = request.scope["route"].path
+            return NOBODY
+        return Rule.__call__(self, request)
+
+
 @dataclass(frozen=True, slots=True)
 class OnDataset(Rule):
     """Who has a role on the `{dataset}` of the path may; on its `{entry}` where there is one."""
@@ -93,6 +124,7 @@ class OnPartOfDataset(OnDataset):
         require_part(gateway_of(request), actor, dataset, self.role)
 
 
+Watcher = Annotated[Actor, Depends(Watchers())]
 GatewayHere = Annotated[Gateway, Depends(gateway_of)]
 Anyone = Annotated[Actor, Depends(Open())]
 Person = Annotated[Actor, Depends(SignedIn())]

@@ -2,60 +2,127 @@
 
 import os
 import socket
-from collections.abc import Callable
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.supervisors.multiprocess import Multiprocess
 
-from gateway.errors import SettingsError
+from gateway.errors import GatewayError, SettingsError
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.web.app import create_app
+from gateway.web.logs import set_up_logs
+from gateway.web.metrics import SHARED_FOLDER
 
 _HOME = "GATEWAY_HOME"
+_GRACE_S = 20
+_LOOK_S = 0.1
+Started = Callable[[str], None]
 
 
 def build() -> ASGIApp:
     """Make the application in a worker process; uvicorn calls this."""
-    return create_app(open_gateway(Path(os.environ[_HOME])))
+    gateway = open_gateway(Path(os.environ[_HOME]))
+    set_up_logs(as_json=gateway.settings.log_json)
+    return create_app(gateway)
 
 
-def serve(gateway: Gateway, *, started: Callable[[str], None]) -> None:
+def serve(gateway: Gateway, *, started: Started) -> None:
     """Serve until told to stop; requests in flight finish.
 
     Args:
         gateway: What to serve; its settings say where and with how many processes.
-        started: Called once with the address, when connections are accepted.
+        started: Called once with the address, when requests are answered.
 
     Raises:
         SettingsError: The address cannot be listened on.
+        GatewayError: The service could not start; the log says why.
     """
     settings = gateway.settings
-    listening = _listen(settings.host, settings.port)
-    with closing(listening):
+    set_up_logs(as_json=settings.log_json)
+    several = settings.web_workers > 1
+    with closing(_listen(settings.host, settings.port)) as listening:
         port = listening.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        started(settings.base_url or f"http://{host}:{port}")
+        address = settings.base_url or f"http://{host}:{port}"
         os.environ[_HOME] = str(gateway.home)
+        app = "gateway.web.server:build" if several else create_app(gateway)
         config = uvicorn.Config(
-            "gateway.web.server:build",
-            factory=True,
+            app,
+            factory=several,
             http="gateway.web.data.zero_copy:ZeroCopyProtocol",
             workers=settings.web_workers,
-            log_level="warning",
+            log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=settings.base_url is not None,
-            timeout_graceful_shutdown=20,
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_graceful_shutdown=_GRACE_S,
         )
-        if settings.web_workers > 1:
-            # uvicorn loads its supervisor on request only
-            from uvicorn.supervisors import Multiprocess  # noqa: PLC0415 - as above
-
-            Multiprocess(config, sockets=[listening]).run()
+        if several:
+            with _shared_counts():
+                _Workers(config, listening, lambda: started(address)).run()
         else:
-            uvicorn.Server(config).run(sockets=[listening])
+            _Server(config, lambda: started(address)).run(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """The only process: says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._tell()
+
+
+class _Workers(Multiprocess):
+    """The parent of several processes: says when they answer; a second signal ends them at once."""
+
+    def __init__(
+        self, config: uvicorn.Config, listening: socket.socket, started: Callable[[], None]
+    ) -> None:
+        super().__init__(config, sockets=[listening])
+        self._tell = started
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        for process in self.processes:
+            while not process.is_ready(timeout=1):
+                self.handle_signals()
+                if self.should_exit.wait(_LOOK_S):
+                    return
+                if not process.process.is_alive():
+                    self.terminate_all()
+                    self.join_all()
+                    raise GatewayError("the web service could not start; see the lines above")
+        self._tell()
+
+    def join_all(self) -> None:
+        self.signal_queue.clear()
+        for process in self.processes:
+            while process.process.is_alive():
+                process.process.join(_LOOK_S)
+                if self.signal_queue:
+                    process.process.kill()
+
+
+@contextmanager
+def _shared_counts() -> Iterator[None]:
+    """Give the workers a folder in which they count together; whoever is asked reads them all."""
+    with tempfile.TemporaryDirectory(prefix="gateway-metrics-") as folder:
+        os.environ[SHARED_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[SHARED_FOLDER]
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -64,12 +131,16 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(2048)
     except OSError as error:
         listening.close()
         raise SettingsError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose others with the "
+            f"cannot listen on {host} port {port}: {_reason(error)}; choose others with the "
             "settings host and port, or `gateway serve --port 0` for a free one"
         ) from error
-    listening.listen(2048)
     listening.set_inheritable(True)
     return listening
+
+
+def _reason(error: OSError) -> Any:
+    return error.strerror or error
