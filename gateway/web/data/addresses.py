@@ -35,13 +35,15 @@ def parse_address(path: str, raw: bytes) -> Address:
     if b"%" in raw and any(code in raw.lower() for code in _ENCODED):
         raise RefError(f"the path {path[:200]!r} hides a separator; write '/' as it is")
     parts = path.split("/", _PARTS)
-    if len(parts) <= _PARTS or not parts[_PARTS]:
+    # programs that are given an address with a slash at its end put another before the key
+    key = parts[_PARTS].lstrip("/") if len(parts) > _PARTS else ""
+    if not key:
         raise NotFoundError(
             "this names no file; expected /data/DATASET/ENTRY.ome.zarr/KEY, e.g. "
             "/data/mouse1/raw.ome.zarr/zarr.json"
         )
     ref, kind = _thing(parts[2], parts[3])
-    return Address(ref, kind, parse_key(parts[_PARTS]))
+    return Address(ref, kind, parse_key(key))
 
 
 @lru_cache(maxsize=4096)
