@@ -41,11 +41,31 @@ memory = "2GB"
 # Other sites whose pages may call the API with tokens of their own.
 # allowed_origins = ["https://viewer.example.org"]
 
-# Folders that people may ingest from through the web.
+# Folders that people may ingest from, and how much one person may ask for through the web.
 # inboxes = ["/data/microscope"]
+# runs_per_person = 2
+# upload = "2GB"
+# body = "64MB"
 
-# Whether the log is JSON lines, and the bearer token with which Prometheus reads /metrics.
+# Signing in with the accounts of an OAuth2 server.
+# oauth2_client_id = "brain-gateway"
+# oauth2_client_secret = "…"
+# oauth2_authorize_url = "https://login.example.org/authorize"
+# oauth2_token_url = "https://login.example.org/token"
+# oauth2_userinfo_url = "https://login.example.org/userinfo"
+# oauth2_scope = "openid profile"
+# oauth2_username_claim = "preferred_username"
+# oauth2_groups_claim = "groups"
+# oauth2_allowed = ["group:brainlab"]
+# oauth2_label = "Institute account"
+
+# The graphics cards that are lent to runs, and how many may share one.
+# devices = ["nvidia.com/gpu=0"]
+# device_shares = 1
+
+# What is logged, and the bearer token with which Prometheus reads /metrics from elsewhere.
 # log_json = true
+# log_chunks = false
 # metrics_token = "at least sixteen characters"
 """
 

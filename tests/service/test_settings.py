@@ -63,7 +63,7 @@ def test_every_setting_is_in_the_file_that_init_writes() -> None:
     [
         ("memory = ", r"gateway\.toml is not valid TOML: Invalid value .*gateway init"),
         ('memroy = "2GB"', r"unknown setting 'memroy'; did you mean 'memory'\?"),
-        ("[xyz]", "unknown setting 'xyz'; there are catalogue, memory, "),
+        ("[xyz]", "unknown setting 'xyz'; there are allowed_origins, "),
         ('memory = "lots"', "setting memory = 'lots' .*could not parse value and unit"),
         ('memory = "1MB"', "setting memory = '1MB' .*greater than or equal to 256000000"),
         ("workers = 0", "setting workers = 0 .*greater than or equal to 1"),
