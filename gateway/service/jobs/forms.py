@@ -15,7 +15,6 @@ from gateway.service.access.actor import Actor, Role
 from gateway.service.access.rights import require, visible_datasets
 from gateway.service.gateway import Gateway
 from gateway.service.jobs.fields import FormField, setting_fields, walk_fields
-from gateway.service.jobs.job import Job
 from gateway.service.jobs.rights import is_new
 from gateway.toolkit.call import Call, find_faults, make_call
 from gateway.toolkit.spec import Port, ToolSpec
@@ -62,16 +61,16 @@ def blank_form(spec: ToolSpec, given: Mapping[str, str] | None = None) -> Form:
     return form
 
 
-def form_of_job(spec: ToolSpec, job: Job) -> Form:
-    """Return the form filled in with the call of a job, to run it again with changes."""
+def form_of_call(spec: ToolSpec, call: Call, options: Mapping[str, Any]) -> Form:
+    """Return the form filled in with an earlier call, to run it again with changes."""
     values: dict[str, str] = {}
-    for port, ref in job.call.inputs.items():
+    for port, ref in call.inputs.items():
         values[f"in.{port}"] = ref
-    for port, ref in job.call.outputs.items():
+    for port, ref in call.outputs.items():
         values[f"out.{port}"] = ref
-    for name, value in job.call.params.items():
+    for name, value in call.params.items():
         _spread(values, f"set.{name}", value)
-    values["how.workers"] = str(job.options.get("workers") or "")
+    values["how.workers"] = str(options.get("workers") or "")
     return blank_form(spec, values)
 
 
