@@ -35,7 +35,7 @@ def identify(gateway: Gateway, connection: HTTPConnection) -> Actor:
     except SignInError:
         return replace(NOBODY, address=address_of(connection))
     if connection.scope.get("method", "GET") not in _SAFE:
-        _refuse_other_sites(connection)
+        refuse_other_sites(gateway, connection)
     return actor
 
 
@@ -44,11 +44,24 @@ def address_of(connection: HTTPConnection) -> str:
     return connection.client.host if connection.client else ""
 
 
-def _refuse_other_sites(connection: HTTPConnection) -> None:
+def refuse_other_sites(gateway: Gateway, connection: HTTPConnection) -> None:
+    """Refuse what a page of another site had a browser send.
+
+    Raises:
+        ForbiddenError: The browser says that it comes from elsewhere, or does not say.
+    """
     origin = connection.headers.get("origin")
-    same = urlsplit(origin).netloc == connection.headers.get("host") if origin else False
-    if not same:
+    if origin is None or origin.lower() not in _own_origins(gateway, connection):
         raise ForbiddenError(
-            f"a change signed in by cookie must come from this site's own pages; it came from "
-            f"{origin or 'a page that does not say'}: use a token in programs"
+            "a change signed in by cookie must come from this site's own pages; it came from "
+            f"{origin[:200] if origin else 'a page that does not say'}: use a token in programs"
         )
+
+
+def _own_origins(gateway: Gateway, connection: HTTPConnection) -> set[str]:
+    """Return where our own pages come from: as the proxy is called, and as we were called."""
+    own = {f"{connection.url.scheme}://{connection.headers.get('host', '')}".lower()}
+    if gateway.settings.base_url is not None:
+        parts = urlsplit(gateway.settings.base_url)
+        own.add(f"{parts.scheme}://{parts.netloc}".lower())
+    return own
