@@ -25,6 +25,7 @@ from gateway.web.openapi import PROBLEMS, allow_origins, describe
 from gateway.web.pages import (
     catalogue,
     dataset,
+    description,
     ingest,
     login,
     monitor,
@@ -79,6 +80,7 @@ _PAGES = (
     login,
     catalogue,
     dataset,
+    description,
     people,
     viewer,
     tool_pages,
