@@ -23,6 +23,7 @@ from gateway.web.identity import address_of
 from gateway.web.observing import Observed
 from gateway.web.openapi import PROBLEMS, allow_origins, describe
 from gateway.web.pages import (
+    account,
     catalogue,
     dataset,
     description,
@@ -32,6 +33,7 @@ from gateway.web.pages import (
     people,
     review,
     runs,
+    sharing,
     viewer,
 )
 from gateway.web.pages import tools as tool_pages
@@ -82,6 +84,8 @@ _PAGES = (
     dataset,
     description,
     people,
+    account,
+    sharing,
     viewer,
     tool_pages,
     runs,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from gateway.service.access.actor import NOBODY, Actor, Role
+from gateway.service.access.audit import note_opened
 from gateway.service.access.rights import (
     require,
     require_administrator,
@@ -19,6 +20,7 @@ from gateway.web.identity import identify
 from gateway.web.observing import SEEN
 
 _LOOPBACK = ("127.0.0.1", "::1")
+_GLANCE = "/thumbnail.png"
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -109,6 +111,12 @@ class OnDataset(Rule):
         else:
             parse_ref(f"{dataset}/{entry}")
         require(gateway_of(request), actor, dataset, self.role, entry)
+        self.note(request, actor, dataset)
+
+    def note(self, request: Request, actor: Actor, dataset: str) -> None:
+        """Write down that the dataset was opened; the pictures of a catalogue do not open it."""
+        if not request.url.path.endswith(_GLANCE):
+            note_opened(gateway_of(request), actor, dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +130,7 @@ class OnPartOfDataset(OnDataset):
         """Refuse a lesser role."""
         dataset = parse_dataset(request.path_params["dataset"])
         require_part(gateway_of(request), actor, dataset, self.role)
+        self.note(request, actor, dataset)
 
 
 Watcher = Annotated[Actor, Depends(Watchers())]

@@ -15,6 +15,7 @@ from gateway.errors import CallError, LimitError, NotFoundError, SignInError
 from gateway.records.access_tables import PersonRow
 from gateway.records.database import reading, writing
 from gateway.service.access.actor import Actor
+from gateway.service.access.attempts import forgive, reserve
 from gateway.service.access.audit import note
 from gateway.service.access.changes import changing
 from gateway.service.access.rights import require_administrator, require_person
@@ -34,8 +35,8 @@ def set_password(gateway: Gateway, actor: Actor, person: str, password: str) -> 
 
     Raises:
         ForbiddenError: The actor is no administrator.
-        NotFoundError: There is no such person.
-        CallError: The password is too short or too long, or the person signs in by OAuth2.
+        NotFoundError: There is no such person, or they sign in by OAuth2.
+        CallError: The password is too short or too long.
     """
     require_administrator(actor)
     _store(gateway, actor, person, password)
@@ -57,13 +58,17 @@ def change_password(
     Raises:
         SignInError: Nobody is signed in, or the password so far is wrong.
         ForbiddenError: A share link asks.
-        CallError: The new password is too short or too long, or the person signs in by OAuth2.
+        LimitError: Too many wrong ones were given of late.
+        CallError: The new password is too short or too long.
+        NotFoundError: The person signs in by OAuth2.
     """
     person = require_person(actor)
     with reading(gateway.database) as connection:
         kept = connection.scalar(select(PersonRow.password).where(PersonRow.name == person))
+    reserved = reserve(gateway, person, actor.address)
     if kept is not None and not _matches(kept, before):
         raise SignInError("the password so far is wrong; an administrator can reset it")
+    forgive(gateway, reserved)
     _store(gateway, actor, person, password)
     end_browsers(gateway, person, but=session)
 
