@@ -13,8 +13,8 @@ from gateway.volumes.dataset import entry_key
 from gateway.volumes.points import open_points
 from gateway.volumes.ref import Ref
 
-_CELL = re.compile(r"spatial(\d{1,3})/(\d{1,6})_(\d{1,6})_(\d{1,6})\Z")
-_BY_ID = re.compile(r"by_id/(\d{1,20})\Z")
+_CELL = re.compile(r"spatial(\d{1,3})/(\d{1,6})_(\d{1,6})_(\d{1,6})\Z", re.ASCII)
+_BY_ID = re.compile(r"by_id/(\d{1,20})\Z", re.ASCII)
 _INDEX_BYTES = 512_000_000
 _TRUSTED_S = 2.0
 """How long an index is used before it is asked whether the table is still the same."""

@@ -1,5 +1,6 @@
 """Addresses of bytes: `/data/DATASET/ENTRY.ome.zarr/KEY`, parsed and never joined as text."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +11,9 @@ from gateway.volumes.ref import Ref, parse_ref
 
 _PARTS = 4
 _ENCODED = (b"%2f", b"%5c")
+_USUAL = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*(?:/[A-Za-z0-9_\-][A-Za-z0-9_.\-]*)*\Z")
+"""Keys of nearly every request: nothing in them that `parse_key` would refuse."""
+_LONGEST_USUAL = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ def parse_address(path: str, raw: bytes) -> Address:
             "/data/mouse1/raw.ome.zarr/zarr.json"
         )
     ref, kind = _thing(parts[2], parts[3])
-    return Address(ref, kind, parse_key(key))
+    if len(key) > _LONGEST_USUAL or not _USUAL.match(key):
+        parse_key(key)
+    return Address(ref, kind, key)
 
 
 @lru_cache(maxsize=4096)
