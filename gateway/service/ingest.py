@@ -15,6 +15,7 @@ from gateway.records.recorder import record_entry
 from gateway.run.events import Listener
 from gateway.run.plan import Plan, RunOptions
 from gateway.run.result import RunResult
+from gateway.service.browse.thumbnails import prepare_thumbnail
 from gateway.service.descriptions import describe_dataset
 from gateway.service.gateway import Gateway
 from gateway.service.runs import plan_tool, run_options, run_tool
@@ -256,6 +257,7 @@ def link(
     about = described_dataset(gateway, ref.dataset, said)
     info = register(gateway.store, ref, str(source), said.opening)
     record_entry(gateway.store, gateway.catalogue, ref)
+    prepare_thumbnail(gateway, ref)
     _keep_description(gateway, ref.dataset, about)
     return info
 

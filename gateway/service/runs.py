@@ -18,6 +18,7 @@ from gateway.run.events import Listener
 from gateway.run.execute import execute
 from gateway.run.plan import EngineName, Plan, RunOptions, make_plan
 from gateway.run.result import RunResult
+from gateway.service.browse.thumbnails import PICTURED, prepare_thumbnail
 from gateway.service.gateway import Gateway
 from gateway.toolkit.call import Call
 from gateway.toolkit.registry import get_tool
@@ -96,6 +97,9 @@ def run_tool(
     record = _done_record(gateway, recorder.record, result)
     record = replace(record, sources=_read_sources(gateway, record))
     record_run(gateway.store, gateway.catalogue, record)
+    for port in record.outputs:
+        if port.kind in PICTURED:
+            prepare_thumbnail(gateway, parse_ref(port.ref))
     return result
 
 

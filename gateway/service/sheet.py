@@ -64,7 +64,8 @@ def check_fields(fields: Mapping[str, Any], place: str) -> DatasetInfo:
         faults = [
             f"{'.'.join(map(str, f['loc']))} = {f['input']!r}: {f['msg']}" for f in error.errors()
         ]
-        raise FormatError(f"{place}: {'; '.join(faults)}") from error
+        said = "; ".join(faults).replace(": Value error, ", ": ")
+        raise FormatError(f"{place}: {said}") from error
 
 
 def merge_info(first: DatasetInfo, second: DatasetInfo) -> DatasetInfo:

@@ -1,11 +1,13 @@
 """Datasets: what one folder of a store says of its sample, and the things in it."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import date
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.errors import FormatError, NotFoundError, RefError
 from gateway.volumes.keys import Listing, join_key
@@ -33,11 +35,30 @@ _SUFFIXES: dict[EntryKind, str] = {
     "link": _LINK,
     "report": _REPORT,
 }
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 _ROOT_FILES = {_VOLUME: "zarr.json", ".tiles": "tiles.json", ".mesh": "info", ".skeleton": "info"}
 """Where a store has no rename, a folder without its root file is not complete."""
 _LISTED: dict[str, EntryKind] = {
     suffix: kind for kind, suffix in _SUFFIXES.items() if suffix != _REPORT
 }
+
+
+def _check_date(text: str) -> str:
+    """Check a day, a month or a year.
+
+    Raises:
+        ValueError: It is none, or there is no such day.
+    """
+    if text:
+        try:
+            parts = _DATE.fullmatch(text)
+            year, month, day = (int(part or 1) for part in parts.groups()) if parts else (0, 0, 0)
+            date(year, month, day)
+        except ValueError as error:
+            raise ValueError(
+                "expected a day, a month or a year, as 2026-11-21, 2026-11 or 2026"
+            ) from error
+    return text
 
 
 class DatasetInfo(BaseModel):
@@ -51,7 +72,7 @@ class DatasetInfo(BaseModel):
     stain: str = Field(default="", max_length=200)
     modality: str = Field(default="", max_length=200)
     """How it was imaged: light sheet, confocal, electron microscopy, …"""
-    date: str = Field(default="", pattern=r"^(\d{4}(-\d{2}(-\d{2})?)?)?$")
+    date: Annotated[str, AfterValidator(_check_date)] = ""
     """When it was imaged: a day, a month or a year, as 2026-11-21, 2026-11 or 2026."""
     licence: str = Field(default="", max_length=200)
     people: tuple[str, ...] = ()

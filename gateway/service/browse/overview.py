@@ -20,8 +20,6 @@ from gateway.service.listing import show_entry, summarize_dataset
 from gateway.volumes.dataset import DatasetInfo
 from gateway.volumes.ref import Ref
 
-PICTURED = frozenset({"image", "labels", "points"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenEntry:

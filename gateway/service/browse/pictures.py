@@ -44,7 +44,8 @@ def draw_volume(volume: Volume) -> bytes:
         mixed = np.zeros((*level.shape[1:], 3), np.float32)
         for index, (channel, colour) in enumerate(zip(channels, colours, strict=True)):
             plane = _project(volume, number, index, labels=False)
-            window = channel.window or choose_window(plane[np.isfinite(plane)])
+            finite = plane[np.isfinite(plane)]
+            window = channel.window or (choose_window(finite) if finite.size else (0.0, 1.0))
             mixed += scale_to_bytes(np.nan_to_num(plane), window)[..., None] / 255.0 * colour
         pixels = np.rint(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
     return _encode(pixels, level.voxel_um[1:], smooth=volume.info.kind == "image")
@@ -104,11 +105,11 @@ def _project(volume: Volume, number: int, channel: int, *, labels: bool) -> NDAr
     for start in range(0, depth, max(step, thick)):
         box = Box((start, 0, 0), (min(depth, start + thick), height, width))
         slab = volume.read(box, level=number, channel=channel)
-        top = _uppermost(slab) if labels else slab.max(axis=0)
+        top = _uppermost(slab) if labels else np.fmax.reduce(slab, axis=0)
         if seen is None:
             seen = top
         else:
-            seen = np.where(seen == 0, top, seen) if labels else np.maximum(seen, top)
+            seen = np.where(seen == 0, top, seen) if labels else np.fmax(seen, top)
     if seen is None:
         seen = np.zeros((height, width), volume.info.dtype)
     return seen

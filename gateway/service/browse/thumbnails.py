@@ -26,7 +26,8 @@ from gateway.volumes.volume import Volume
 _FOLDER = "thumbnails"
 _STYLE = 1
 """Counted up when pictures are drawn otherwise, so that older ones are made anew."""
-_PICTURED = ("image", "labels", "points")
+PICTURED = ("image", "labels", "points")
+"""Kinds of which a picture is made."""
 
 
 def thumbnail_key(gateway: Gateway, ref: Ref) -> str:
@@ -38,10 +39,10 @@ def thumbnail_key(gateway: Gateway, ref: Ref) -> str:
         FormatError: Its metadata is broken.
     """
     entry = entry_of(gateway.store, ref)
-    if entry.kind not in _PICTURED:
+    if entry.kind not in PICTURED:
         raise CallError(
             f"{ref} is a {entry.kind}, of which no picture is made; there are pictures of "
-            f"{', '.join(_PICTURED)}"
+            f"{', '.join(PICTURED)}"
         )
     record = describe_entry(gateway.store, entry)
     about = [_STYLE, str(ref), record.kind, record.digest, record.made_by]

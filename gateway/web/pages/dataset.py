@@ -5,9 +5,10 @@ from markupsafe import Markup
 from starlette.responses import RedirectResponse, Response
 
 from gateway.service.access.actor import Actor, Role, parse_role
-from gateway.service.browse.overview import PICTURED, overview, runs_of, view_entry
+from gateway.service.browse.overview import overview, runs_of, view_entry
 from gateway.service.browse.provenance import trace
 from gateway.service.browse.tables import parse_box_um, read_rows, summarize_table
+from gateway.service.browse.thumbnails import PICTURED
 from gateway.service.gateway import Gateway
 from gateway.volumes.ref import Ref
 from gateway.web.addresses import dataset_url, site_url

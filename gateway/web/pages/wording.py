@@ -6,6 +6,7 @@ from typing import Any
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 _TIMES = " \N{MULTIPLICATION SIGN} "
+_GAP = "\N{NO-BREAK SPACE}"
 _THOUSAND = 1000
 _MINUTE, _HOUR = 60, 3600
 
@@ -57,10 +58,10 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}{_GAP}s"
     if seconds < _HOUR:
-        return f"{int(seconds // _MINUTE)} min {int(seconds % _MINUTE)} s"
-    return f"{int(seconds // _HOUR)} h {int(seconds % _HOUR // _MINUTE)} min"
+        return f"{int(seconds // _MINUTE)}{_GAP}min {int(seconds % _MINUTE)}{_GAP}s"
+    return f"{int(seconds // _HOUR)}{_GAP}h {int(seconds % _HOUR // _MINUTE)}{_GAP}min"
 
 
 FILTERS: Mapping[str, Callable[..., str]] = {
