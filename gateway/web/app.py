@@ -46,8 +46,11 @@ from gateway.web.routes import (
     datasets,
     health,
     jobs,
+    layer_edits,
+    layer_queues,
     layers,
     links,
+    rows,
     session,
     tables,
     thumbnails,
@@ -69,6 +72,7 @@ _API = (
     audit,
     datasets,
     tables,
+    rows,
     thumbnails,
     cutouts,
     views,
@@ -77,6 +81,8 @@ _API = (
     ingest_api,
     monitor_api,
     layers,
+    layer_edits,
+    layer_queues,
 )
 _PAGES = (
     login,

@@ -8,8 +8,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute, iter_route_contexts
-from pydantic import BaseModel, Field
 
+from gateway.web.faults import CONFLICT, FAULTS, UNFIT
 from gateway.web.identity import COOKIE
 from gateway.web.rules import Open, Rule
 
@@ -29,6 +29,7 @@ _TAGS = {
     "datasets": "Datasets and what they hold.",
     "cutouts": "Boxes of a volume as files.",
     "views": "What the viewer shows.",
+    "tables": "Rows of tables, and what their columns hold.",
     "tools": "Tools and what they take.",
     "jobs": "Calls that people ask for, while they run and after.",
     "ingest": "Bringing data in.",
@@ -40,33 +41,14 @@ _HEADERS = ("Authorization", "Content-Type", "Accept", "If-Match", "If-None-Matc
 _EXPOSED = ("ETag", "Content-Disposition", "Content-Range", "Location")
 
 
-class ProblemDetail(BaseModel):
-    """What went wrong."""
-
-    type: str = Field(description="Class of the error, as in `gateway.errors`.")
-    message: str = Field(description="What was wrong, what was expected, and the way out.")
-
-
-class Problem(BaseModel):
-    """The body of every error."""
-
-    error: ProblemDetail
-
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "description": text}
-    for code, text in (
-        (400, "A name or box is malformed or outside its volume."),
-        (401, "Nobody is signed in, or the token does not hold."),
-        (403, "Who asks may not."),
-        (404, "There is no such thing."),
-        (409, "It exists, or was changed since it was read."),
-        (413, "The body is too large."),
-        (422, "A value is missing or out of bounds."),
-        (429, "Too often, or too many at once."),
-        (503, "Store or database does not answer."),
-    )
+PROBLEMS = {
+    **FAULTS,
+    **CONFLICT,
+    413: {**FAULTS[400], "description": "The body is too large."},
+    **UNFIT,
+    429: {**FAULTS[400], "description": "Too often, or too many at once."},
 }
+"""What any route may answer beside what it is for."""
 
 
 def describe(app: FastAPI) -> None:

@@ -1,0 +1,185 @@
+"""A gateway over HTTP."""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.client.http import Http
+from gateway.client.job import Job
+from gateway.client.kinds import cut, points_of, volume_of
+from gateway.client.served import ServedStore
+from gateway.client.session import Points, Progress
+from gateway.client.table import open_table
+from gateway.errors import CallError
+from gateway.volumes.box import Box, Vector
+from gateway.volumes.ref import Ref, parse_dataset, parse_ref
+from gateway.volumes.volume import Volume, open_volume
+
+_PAGE = 100
+
+
+class RemoteSession:
+    """A gateway at a URL; `gateway.client.session.Session` says what each call does."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        """Prepare a session; nothing is asked yet."""
+        self._http = Http(url, token)
+        self._store = ServedStore(self._http)
+
+    def me(self) -> dict[str, Any]:
+        """Say who asks."""
+        return dict(self._http.get("/api/me"))
+
+    def datasets(self, words: str = "", **facets: str | Sequence[str]) -> list[dict[str, Any]]:
+        """Return the datasets in which all words occur."""
+        found: list[dict[str, Any]] = []
+        page, pages = 1, 1
+        while page <= pages:
+            query = {"q": words, **facets, "page": page, "size": _PAGE}
+            said = self._http.get("/api/datasets", query)
+            found += said["datasets"]
+            page, pages = page + 1, said["pages"]
+        return found
+
+    def dataset(self, name: str) -> dict[str, Any]:
+        """Return what a dataset holds."""
+        return dict(self._http.get(f"/api/datasets/{parse_dataset(name)}"))
+
+    def show(self, ref: str) -> dict[str, Any]:
+        """Return all about one thing."""
+        return dict(self._http.get(f"/api/entries/{_path(parse_ref(ref))}"))
+
+    def open(self, ref: str) -> Volume | Points:
+        """Open a volume or a table."""
+        parsed = parse_ref(ref)
+        kind = self.show(ref)["entry"]["kind"]
+        if kind == "points":
+            return open_table(self._http, parsed)
+        if kind in ("image", "labels", "volume", "link"):
+            return open_volume(self._store, f"{ref}.ome.zarr")
+        raise CallError(f"{ref} is of kind {kind}; only volumes and tables are opened over HTTP")
+
+    def volume(self, ref: str) -> Volume:
+        """Open a volume."""
+        return volume_of(self.open(ref), ref)
+
+    def points(self, ref: str) -> Points:
+        """Open a table."""
+        return points_of(self.open(ref), ref)
+
+    def cutout(
+        self, ref: str, box: Box | tuple[Vector, Vector], *, level: int = 0, channel: int = 0
+    ) -> NDArray[Any]:
+        """Read a box of one channel."""
+        return cut(self.volume(ref), box, level, channel)
+
+    def tools(self) -> list[dict[str, Any]]:
+        """Return the tools there are."""
+        return list(self._http.get("/api/tools"))
+
+    def tool(self, tool: str) -> dict[str, Any]:
+        """Return all about a tool."""
+        return dict(self._http.get(f"/api/tools/{tool}"))
+
+    def plan(
+        self, tool: str, inputs: Mapping[str, str], outputs: Mapping[str, str], **settings: Any
+    ) -> dict[str, Any]:
+        """Return what a run would do."""
+        body = _call(tool, inputs, outputs, settings)
+        return dict(self._http.post("/api/plans", body, {"pilot": "false"}))
+
+    def start(
+        self, tool: str, inputs: Mapping[str, str], outputs: Mapping[str, str], **settings: Any
+    ) -> Job:
+        """Start a tool and return at once."""
+        body = _call(tool, inputs, outputs, settings)
+        return Job(_RemoteJobs(self._http), self._http.post("/api/jobs", body))
+
+    def run(
+        self,
+        tool: str,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        *,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> Job:
+        """Run a tool and wait for its end."""
+        return self.start(tool, inputs, outputs, **settings).wait(progress)
+
+    def jobs(self) -> list[Job]:
+        """Return one's jobs."""
+        jobs = _RemoteJobs(self._http)
+        return [Job(jobs, state) for state in self._http.get("/api/jobs")]
+
+    def job(self, job: str) -> Job:
+        """Return one job."""
+        jobs = _RemoteJobs(self._http)
+        return Job(jobs, jobs.read(job))
+
+    def links(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the share links of a dataset."""
+        return list(self._http.get(f"/api/links/{parse_dataset(dataset)}"))
+
+    def share(self, dataset: str, entry: str | None = None, **wanted: Any) -> dict[str, Any]:
+        """Make a share link."""
+        body = {"entry": entry, **wanted}
+        return dict(self._http.post(f"/api/links/{parse_dataset(dataset)}", body))
+
+    def revoke(self, dataset: str, link: str) -> None:
+        """End a share link."""
+        self._http.send("DELETE", f"/api/links/{parse_dataset(dataset)}/{link}")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        """Use the session in a `with` block."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Describe the session, without its token."""
+        return f"<gateway at {self._http.where}>"
+
+
+class _RemoteJobs:
+    """Jobs of a gateway over HTTP."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def read(self, job: str) -> dict[str, Any]:
+        return dict(self._http.get(f"/api/jobs/{job}"))
+
+    def log(self, job: str) -> str:
+        return self._http.get_bytes(f"/api/jobs/{job}/log").decode()
+
+    def cancel(self, job: str) -> dict[str, Any]:
+        return dict(self._http.post(f"/api/jobs/{job}/cancel"))
+
+    def resume(self, job: str) -> dict[str, Any]:
+        return dict(self._http.post(f"/api/jobs/{job}/resume"))
+
+
+def _path(ref: Ref) -> str:
+    return f"{ref.dataset}/{ref.name}"
+
+
+def _call(
+    tool: str, inputs: Mapping[str, str], outputs: Mapping[str, str], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    plain = {k: v.tolist() if isinstance(v, np.generic) else v for k, v in settings.items()}
+    return {"tool": tool, "inputs": dict(inputs), "outputs": dict(outputs), "params": plain}

@@ -1,0 +1,165 @@
+"""What one can do with a gateway, in this process or over HTTP: the same calls."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from numpy.typing import NDArray
+
+from gateway.client.job import Job
+from gateway.volumes.box import Box, Vector
+from gateway.volumes.points import BoxUm
+from gateway.volumes.volume import Volume
+
+Progress = Callable[[dict[str, Any]], None]
+"""Told the state of a job whenever it has changed."""
+
+
+class Points(Protocol):
+    """A table of positions, read by box."""
+
+    @property
+    def key(self) -> str:
+        """Where it lies in its store."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Rows."""
+        ...
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        ...
+
+    @property
+    def bounds_um(self) -> BoxUm | None:
+        """The lowest and highest position per axis; None in an empty table."""
+        ...
+
+    def read(
+        self, box_um: BoxUm | None = None, columns: Sequence[str] | None = None
+    ) -> dict[str, NDArray[Any]]:
+        """Read the rows of a half-open box, or all; column name to array."""
+        ...
+
+
+class Session(Protocol):
+    """A gateway and somebody who works with it.
+
+    Every method raises the errors of `gateway.errors`: `SignInError`, `ForbiddenError` and
+    `NotFoundError` wherever rights and names are concerned, `StoreError` where the gateway
+    cannot be reached.
+    """
+
+    def me(self) -> dict[str, Any]:
+        """Say who asks: name, groups, administrator."""
+        ...
+
+    def datasets(self, words: str = "", **facets: str | Sequence[str]) -> list[dict[str, Any]]:
+        """Return the datasets in which all words occur; facets as `species="mouse"`."""
+        ...
+
+    def dataset(self, name: str) -> dict[str, Any]:
+        """Return what a dataset holds and what is said of its sample."""
+        ...
+
+    def show(self, ref: str) -> dict[str, Any]:
+        """Return all about one thing: metadata, the run that made it, the runs that used it."""
+        ...
+
+    def open(self, ref: str) -> Volume | Points:
+        """Open a volume as a lazy array, or a table; voxels and rows are read when asked for."""
+        ...
+
+    def volume(self, ref: str) -> Volume:
+        """Open a volume; `CallError` where the ref names something else."""
+        ...
+
+    def points(self, ref: str) -> Points:
+        """Open a table; `CallError` where the ref names something else."""
+        ...
+
+    def cutout(
+        self, ref: str, box: Box | tuple[Vector, Vector], *, level: int = 0, channel: int = 0
+    ) -> NDArray[Any]:
+        """Read a box of one channel, zyx: `Box` in voxels of the level, two corners in µm."""
+        ...
+
+    def tools(self) -> list[dict[str, Any]]:
+        """Return the tools there are, a summary of each."""
+        ...
+
+    def tool(self, tool: str) -> dict[str, Any]:
+        """Return all about a tool: ports, and settings as JSON Schema."""
+        ...
+
+    def plan(
+        self,
+        tool: str,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        **settings: Any,
+    ) -> dict[str, Any]:
+        """Return what a run would do: blocks, memory, bytes, time. Nothing is written."""
+        ...
+
+    def run(
+        self,
+        tool: str,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        *,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> Job:
+        """Run a tool and wait for its end, telling `progress`; Ctrl-C stops the job."""
+        ...
+
+    def start(
+        self,
+        tool: str,
+        inputs: Mapping[str, str],
+        outputs: Mapping[str, str],
+        **settings: Any,
+    ) -> Job:
+        """Start a tool and return at once."""
+        ...
+
+    def jobs(self) -> list[Job]:
+        """Return one's jobs, the latest first."""
+        ...
+
+    def job(self, job: str) -> Job:
+        """Return one job."""
+        ...
+
+    def links(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the share links of a dataset, also those that ended."""
+        ...
+
+    def share(self, dataset: str, entry: str | None = None, **wanted: Any) -> dict[str, Any]:
+        """Make a share link of a dataset or one thing of it: `role`, `days`, `note`."""
+        ...
+
+    def revoke(self, dataset: str, link: str) -> None:
+        """End a share link, by its id."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Use the session in a `with` block."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the session."""
+        ...
