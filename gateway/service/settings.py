@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     """Runs of one person at a time, asked for through the web; more wait."""
     upload: Annotated[ByteSize, Field(ge=0)] = ByteSize(2_000_000_000)
     """Largest file that may be uploaded in the browser."""
+    cutout: Annotated[ByteSize, Field(ge=0)] = ByteSize(2_000_000_000)
+    """Largest box of voxels, or piece of a table, that may be downloaded at once."""
     oauth2_client_id: str | None = None
     """Name of this gateway at a trusted OAuth2 server; unset means that people sign in here."""
     oauth2_client_secret: SecretStr | None = None
@@ -112,6 +114,9 @@ class Settings(BaseSettings):
     driver of this machine knows."""
     device_shares: Annotated[int, Field(ge=1, le=64)] = 1
     """How many may hold one GPU at once who asked for a share of it."""
+    galaxy_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.\-]+$")
+    """Domain of the addresses that Galaxy gives to people who come to it through the hub: `ana` is
+    then `ana@DOMAIN` there. Unset, a Galaxy user is the person named by the whole address."""
     log_json: bool = False
     """Whether the web service logs JSON lines rather than text."""
     log_chunks: bool = False

@@ -135,3 +135,15 @@ def _put_volume(
         cells += [writer.write_level(level, box) for box in shard_boxes(planned.levels[level])]
     writer.finish(cells, made_by="run-1")
     return voxels
+
+
+@pytest.fixture(scope="module")
+def brain_server(
+    tmp_path_factory: pytest.TempPathFactory, fill_dataset: Callable[..., None]
+) -> Iterator[Server]:
+    """Yield a service, one for all tests of a file, whose dataset `brain` no test changes."""
+    path = tmp_path_factory.mktemp("served") / "home"
+    init_home(path)
+    with serving(path) as running:
+        fill_dataset(running.gateway.store, "brain")
+        yield running

@@ -55,7 +55,7 @@ def export_volume(
         StoreError: There is no room; says how much is needed and free.
     """
     write = writer_for(path).write
-    info, whole = _excerpt_info(source.info, level, box)
+    info, whole = excerpt_info(source.info, level, box)
     excerpt = Excerpt(
         source=source, info=info, level=level, box=whole, reduce=reduce, progress=progress
     )
@@ -112,8 +112,12 @@ def whole_or_nothing(path: Path, least_bytes: int, *, overwrite: bool) -> Iterat
             staged.unlink(missing_ok=True)
 
 
-def _excerpt_info(info: VolumeInfo, level: int, box: Box | None) -> tuple[VolumeInfo, Box]:
-    """Return the metadata of a box of a level, and the box."""
+def excerpt_info(info: VolumeInfo, level: int, box: Box | None) -> tuple[VolumeInfo, Box]:
+    """Return the metadata of a box of a level, and the box; None takes all.
+
+    Raises:
+        BoxError: The level or box is not in the volume.
+    """
     levels = info.levels
     if not 0 <= level < max(1, len(levels)):
         raise BoxError(f"there is no level {level}; levels are 0 to {max(0, len(levels) - 1)}")

@@ -2,8 +2,9 @@
 
 import gzip
 import math
+from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -134,19 +135,34 @@ def _short(value: float) -> float:
     )
 
 
+def write_nifti(excerpt: Excerpt, out: BinaryIO, name: str) -> None:
+    """Write an excerpt, from its first byte to its last, gzipped where `name` says so.
+
+    Raises:
+        FormatError: The format cannot hold it; names the file as `name`.
+    """
+    header = _new_header(name, excerpt.info)
+    if not name.lower().endswith(".gz"):
+        _write_plain(excerpt, out, header)
+        return
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=4) as packed:
+        _write_plain(excerpt, packed, header)
+
+
+def _write_plain(excerpt: Excerpt, out: Any, header: Any) -> None:
+    head = BytesIO()
+    header.write_to(head)
+    out.write(head.getvalue().ljust(int(header["vox_offset"]), b"\0"))
+    for slab in excerpt.slabs():
+        out.write(np.ascontiguousarray(slab, slab.dtype.newbyteorder("<")).data)
+
+
 def _write(excerpt: Excerpt, path: Path) -> None:
-    info = excerpt.info
-    header = _new_header(path, info)
-    opener: Any = gzip.open if path.name.lower().endswith(".gz") else Path.open
-    keywords = {"compresslevel": 4} if opener is gzip.open else {}
-    with opener(path, "wb", **keywords) as out:
-        header.write_to(out)
-        out.write(b"\0" * (int(header["vox_offset"]) - out.tell()))
-        for slab in excerpt.slabs():
-            out.write(np.ascontiguousarray(slab, slab.dtype.newbyteorder("<")).data)
+    with path.open("wb") as out:
+        write_nifti(excerpt, out, str(path))
 
 
-def _new_header(path: Path, info: VolumeInfo) -> Any:
+def _new_header(path: str, info: VolumeInfo) -> Any:
     import nibabel
 
     shape = info.shape[::-1]

@@ -4,7 +4,7 @@ import gzip
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -147,10 +147,15 @@ def _placement(
     return tuple(um[::-1]), (oz, oy, ox), details
 
 
-def _write(excerpt: Excerpt, path: Path) -> None:
+def write_nrrd(excerpt: Excerpt, out: BinaryIO, name: str) -> None:
+    """Write an excerpt, from its first byte to its last.
+
+    Raises:
+        FormatError: It is a time series; names the file as `name`.
+    """
     info = excerpt.info
     if info.times > 1:
-        raise FormatError(f"{path}: a time series does not fit NRRD; use .tif or .ome.zarr")
+        raise FormatError(f"{name}: a time series does not fit NRRD; use .tif or .ome.zarr")
     count = len(info.channels)
     lead = " none" if count > 1 else ""
     size = " ".join(map(str, (*info.shape[::-1], *([count] if count > 1 else []))))
@@ -171,11 +176,15 @@ def _write(excerpt: Excerpt, path: Path) -> None:
         'space units: "um" "um" "um"',
         f"space origin: ({','.join(repr(float(v)) for v in info.origin_um[::-1])})",
     ]
+    out.write(("\n".join(lines) + "\n\n").encode("ascii"))
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=4) as packed:
+        for slab in excerpt.slabs():
+            packed.write(np.ascontiguousarray(slab, slab.dtype.newbyteorder("<")).data)
+
+
+def _write(excerpt: Excerpt, path: Path) -> None:
     with path.open("wb") as out:
-        out.write(("\n".join(lines) + "\n\n").encode("ascii"))
-        with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=4) as packed:
-            for slab in excerpt.slabs():
-                packed.write(np.ascontiguousarray(slab, slab.dtype.newbyteorder("<")).data)
+        write_nrrd(excerpt, out, str(path))
 
 
 FORMAT = Format(

@@ -1,8 +1,9 @@
 """NumPy `.npy` files: an array and nothing else, so the voxel size must be given."""
 
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from gateway.volumes.formats.array import array_source
 from gateway.volumes.formats.format import Excerpt, FileSource, Format, OpenOptions
 from gateway.volumes.formats.metadata import GUESSED_AXES
 from gateway.volumes.formats.raw import InputFile, RawArray
+from gateway.volumes.model import VolumeInfo
 
 _MAGIC = b"\x93NUMPY"
 
@@ -52,8 +54,16 @@ def _header(path: Path) -> tuple[int, tuple[int, ...], bool, np.dtype[Any]]:
         )
 
 
-def _write(excerpt: Excerpt, path: Path) -> None:
-    info = excerpt.info
+def write_npy(excerpt: Excerpt, out: BinaryIO) -> None:
+    """Write an excerpt, from its first byte to its last."""
+    out.write(npy_header(excerpt.info))
+    out.writelines(
+        np.ascontiguousarray(slab, slab.dtype.newbyteorder("<")).data for slab in excerpt.slabs()
+    )
+
+
+def npy_header(info: VolumeInfo) -> bytes:
+    """Return what leads the voxels of an excerpt."""
     shape: tuple[int, ...] = info.array_shape
     if len(info.channels) == 1 and info.times == 1:
         shape = info.shape
@@ -62,10 +72,14 @@ def _write(excerpt: Excerpt, path: Path) -> None:
         "fortran_order": False,
         "shape": shape,
     }
+    buffer = BytesIO()
+    np.lib.format.write_array_header_2_0(buffer, header)
+    return buffer.getvalue()
+
+
+def _write(excerpt: Excerpt, path: Path) -> None:
     with path.open("wb") as out:
-        np.lib.format.write_array_header_2_0(out, header)
-        for slab in excerpt.slabs():
-            out.write(np.ascontiguousarray(slab, slab.dtype.newbyteorder("<")).data)
+        write_npy(excerpt, out)
 
 
 FORMAT = Format(

@@ -44,12 +44,12 @@ def _write_json(table: PointsTable, path: Path) -> None:
         out.write("[")
         for start in range(0, rows.num_rows, _JSON_ROWS):
             piece = rows.slice(start, _JSON_ROWS).to_pylist()
-            text = ",\n".join(json.dumps(_finite(row), ensure_ascii=False) for row in piece)
+            text = ",\n".join(json.dumps(finite_row(row), ensure_ascii=False) for row in piece)
             out.write((",\n" if start else "\n") + text)
         out.write("\n]\n")
 
 
-def _finite(row: Mapping[str, object]) -> dict[str, object]:
+def finite_row(row: Mapping[str, object]) -> dict[str, object]:
     """JSON has no NaN and no infinity: they become null."""
     return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ _CLASSIC_BYTES = 2**32 - 2**25
 _FINEST = 10**9
 
 
-def write_tiff(excerpt: Excerpt, path: Path) -> None:
+def write_tiff(excerpt: Excerpt, path: Path | BinaryIO) -> None:
     """Write planes one after another; BigTIFF beyond 4 GB.
 
     One channel of uint8, uint16 or float32 below 4 GB becomes an ImageJ hyperstack, uint64 a
     plain TIFF with tifffile's description, the rest OME-TIFF: each with voxel size and origin.
+    An open file must be one that can go back, as the directory of planes is filled in last.
     """
     import tifffile
 
