@@ -167,6 +167,10 @@ class QueueRow(Base):
     made_by: Mapped[str] = mapped_column(_WHO)
     made: Mapped[datetime] = mapped_column(UtcTime)
     total: Mapped[int] = mapped_column(BigInteger)
+    done: Mapped[int] = mapped_column(BigInteger)
+    skipped: Mapped[int] = mapped_column(BigInteger)
+    gone: Mapped[int] = mapped_column(BigInteger)
+    """Deleted or decided elsewhere before their turn came."""
 
 
 class QueueItemRow(Base):
@@ -182,6 +186,8 @@ class QueueItemRow(Base):
     state: Mapped[str] = mapped_column(String(8))
     """`open`, `out`, `done`, `skipped` or `gone`."""
     person: Mapped[str | None] = mapped_column(_WHO)
+    client: Mapped[str | None] = mapped_column(String(60))
+    """Tells the pages of one person, and the people behind one share link, from one another."""
     handed: Mapped[datetime | None] = mapped_column(UtcTime)
     until: Mapped[datetime | None] = mapped_column(UtcTime)
     """When an object that is out comes back."""

@@ -135,6 +135,9 @@ def _create_queues() -> None:
         sa.Column("made_by", sa.String(130), nullable=False),
         sa.Column("made", sa.DateTime(timezone=True), nullable=False),
         sa.Column("total", sa.BigInteger, nullable=False),
+        sa.Column("done", sa.BigInteger, nullable=False),
+        sa.Column("skipped", sa.BigInteger, nullable=False),
+        sa.Column("gone", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_layer_queues"),
         sa.ForeignKeyConstraint(
             ["layer"], ["layers.id"], name="fk_layer_queues_layer_layers", ondelete="CASCADE"
@@ -148,6 +151,7 @@ def _create_queues() -> None:
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("state", sa.String(8), nullable=False),
         sa.Column("person", sa.String(130)),
+        sa.Column("client", sa.String(60)),
         sa.Column("handed", sa.DateTime(timezone=True)),
         sa.Column("until", sa.DateTime(timezone=True)),
         sa.Column("decided", sa.DateTime(timezone=True)),
