@@ -25,7 +25,9 @@ Question = tuple[str | None, bytes, bytes, Ref]
 @dataclass(frozen=True, slots=True)
 class _Decision:
     until: float
-    refusal: GatewayError | None
+    name: str = ""
+    """Of the actor, for the log."""
+    refusal: GatewayError | None = None
 
 
 class Decisions:
@@ -41,8 +43,8 @@ class Decisions:
         self._pending: dict[Question, asyncio.Task[_Decision]] = {}
         self._noted: OrderedDict[tuple[str, Ref], float] = OrderedDict()
 
-    async def check(self, question: Question, identify: Callable[[], Actor]) -> None:
-        """Refuse who may not see a thing.
+    async def check(self, question: Question, identify: Callable[[], Actor]) -> str:
+        """Refuse who may not see a thing; return the name of who may.
 
         Args:
             question: Who asks for what.
@@ -53,7 +55,9 @@ class Decisions:
             ForbiddenError: The actor has no role on it, or the link has ended.
             StoreError: The database cannot be asked.
         """
-        version = await asyncio.to_thread(self._watch.version) if self._waits else self._now()
+        # SQLite answers from memory; PostgreSQL is on the other side of a socket
+        ask = self._watch.version
+        version = await asyncio.to_thread(ask) if self._waits else ask()
         if version != self._version:
             self._made.clear()
             self._pending.clear()
@@ -63,10 +67,11 @@ class Decisions:
             decision = await self._decide(question, identify, version)
         if decision.refusal is not None:
             raise decision.refusal.with_traceback(None)
+        return decision.name
 
-    def _now(self) -> int:
-        """Return the version without waiting: SQLite answers from memory."""
-        return self._watch.version()
+    def close(self) -> None:
+        """Let go of the database."""
+        self._watch.close()
 
     async def _decide(
         self, question: Question, identify: Callable[[], Actor], version: int
@@ -94,9 +99,9 @@ class Decisions:
         except StoreError:
             raise  # nothing was decided
         except GatewayError as error:
-            return _Decision(float("inf"), error)
+            return _Decision(float("inf"), refusal=error)
         self._note(actor, ref)
-        return _Decision(float("inf") if actor.until is None else actor.until, None)
+        return _Decision(float("inf") if actor.until is None else actor.until, actor.name)
 
     def _note(self, actor: Actor, ref: Ref) -> None:
         now = time.monotonic()

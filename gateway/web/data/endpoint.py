@@ -26,6 +26,7 @@ from gateway.web.data.decisions import Decisions
 from gateway.web.data.exchange import Exchange
 from gateway.web.data.pumps import pump_file, pump_made, pump_remote
 from gateway.web.identity import address_of, identify
+from gateway.web.observing import SEEN
 from gateway.web.problems import status_of
 
 _THREADS = 16
@@ -68,14 +69,15 @@ class DataEndpoint:
         address = parse_address(exchange.path, exchange.raw)
         get = exchange.headers.get
         question = (exchange.link, get(b"authorization", b""), get(b"cookie", b""), address.ref)
-        await self._decisions.check(question, partial(self._identify, exchange))
-        name = address.key.rpartition("/")[2]
-        if address.key[0] == "." or "/." in address.key or name == CELLS_FILE:
+        name = await self._decisions.check(question, partial(self._identify, exchange))
+        exchange.scope.get(SEEN, {})["actor"] = name
+        last = address.key.rpartition("/")[2]
+        if address.key[0] == "." or "/." in address.key or last == CELLS_FILE:
             raise NotFoundError(f"there is no {address.key}")
         thing = self._things.known(address.ref, address.kind)
         if thing is None:
             thing = await self._in_thread(self._things.find, address.ref, address.kind)
-        await self._send(exchange, thing, address, document=name in _DOCUMENTS)
+        await self._send(exchange, thing, address, document=last in _DOCUMENTS)
 
     async def _send(
         self, exchange: Exchange, thing: Served, address: Address, *, document: bool
