@@ -1,0 +1,112 @@
+// When nothing shows, says why: what the viewer met, what the picture holds, what the service finds.
+
+import { ask } from "./viewer-api.js";
+import { picture, progress } from "./viewer-client.js";
+
+const PATIENCE_MS = 8000;
+
+export function watchBlank(session) {
+  const panel = document.getElementById("doctor");
+  const open = () => { panel.hidden = false; diagnose(session); };
+  for (const [act, does] of Object.entries({ doctor: open, "doctor-again": open, "doctor-close": () => { panel.hidden = true; } })) {
+    document.querySelector(`[data-act="${act}"]`).addEventListener("click", does);
+  }
+  setTimeout(() => {
+    const layers = progress(session.viewer);
+    const failed = layers.some((layer) => layer.errors.length);
+    const waiting = layers.length > 0 && layers.every((layer) => layer.there === 0);
+    const blank = isBlank(session.viewer);
+    if (layers.length === 0 || failed || waiting || blank) open();
+  }, PATIENCE_MS);
+}
+
+async function diagnose(session) {
+  const target = document.getElementById("doctor-findings");
+  target.replaceChildren(text("p", "Looking…", "soft"));
+  const found = [];
+  const layers = progress(session.viewer);
+  const blank = isBlank(session.viewer);
+  if (!session.viewer.layerManager.managedLayers.length) found.push(["bad", "This view has no layer.", "Reload the page, or open the dataset again."]);
+  else if (!layers.length) found.push(["bad", "Every layer is switched off.", "Switch one on under Layers."]);
+  for (const layer of layers) {
+    for (const error of layer.errors) found.push(["bad", `${layer.name} could not be opened: ${error}`, "See whether the address answers; a link may have expired."]);
+    if (!layer.errors.length && layer.needed > 0 && layer.there === 0) found.push(["warn", `${layer.name}: none of ${layer.needed} chunks in view has arrived.`, "Wait, or see below what the service finds."]);
+  }
+  found.push(...refused(session));
+  found.push(...outside(session));
+  const served = await Promise.all(entriesOf(session).map((name) => fromService(session, name)));
+  found.push(...served.flat());
+  if (!found.length) found.push(blank
+    ? ["warn", "All chunks are here, and every pixel is the same.", "Press \"Contrast: auto\", zoom out, or step through the planes with , and ."]
+    : ["good", "Everything in view is drawn.", ""]);
+  const list = document.createElement("ul");
+  list.append(...found.map(([kind, what, way]) => {
+    const item = document.createElement("li");
+    item.append(text("span", { bad: "wrong", warn: "perhaps", good: "fine" }[kind], `badge ${kind}`), " ", text("span", what));
+    if (way) item.append(text("p", way, "help"));
+    return item;
+  }));
+  target.replaceChildren(list);
+}
+
+async function fromService(session, name) {
+  try {
+    const answer = await ask(`/api/doctor/${session.dataset}/${name}`);
+    const findings = Array.isArray(answer) ? answer : answer.findings ?? answer.checks ?? [];
+    return findings.filter((one) => !["ok", "good", "fine"].includes(one.level ?? one.status ?? one.severity)).map((one) => [
+      ["error", "bad", "wrong"].includes(one.level ?? one.status ?? one.severity) ? "bad" : "warn",
+      `${name}: ${one.message ?? one.what ?? one.text}`,
+      one.remedy ?? one.way_out ?? one.advice ?? "",
+    ]);
+  } catch (error) {
+    return [["bad", `${name}: ${error.message}`, ""]];
+  }
+}
+
+function entriesOf(session) {
+  const names = new Set();
+  for (const managed of session.viewer.layerManager.managedLayers) {
+    if (!managed.visible) continue;
+    const found = JSON.stringify(managed.toJSON() ?? {}).match(/\/data\/[^/]+\/([^/]+?)\.(ome\.zarr|points|mesh|skeleton)/);
+    if (found) names.add(found[1]);
+  }
+  return [...names];
+}
+
+/** The requests of the frame that were refused or failed, as far as the browser tells. */
+function refused(session) {
+  const frame = document.getElementById("client").contentWindow;
+  const seen = frame.performance.getEntriesByType("resource").filter((one) => one.responseStatus >= 400 && one.responseStatus !== 404);
+  return seen.slice(-5).map((one) => ["bad", `${new URL(one.name).pathname.split("/").slice(-3).join("/")} was answered with ${one.responseStatus}.`,
+    [401, 403].includes(one.responseStatus) ? "Your session or link may have ended: sign in again." : "Ask who runs this service."]);
+}
+
+/** Whether the cross lies outside everything that is shown. */
+function outside(session) {
+  const { bounds, names } = session.viewer.coordinateSpace.value;
+  const position = session.viewer.position.value;
+  const out = names.filter((_, axis) => position[axis] < bounds.lowerBounds[axis] - 1 || position[axis] > bounds.upperBounds[axis] + 1);
+  return out.length ? [["bad", `You look at a place outside the data along ${out.join(", ")}.`, "Reload the page to come back to the middle."]] : [];
+}
+
+/** Whether the panels show one flat colour, lines and scale bar aside. */
+export function isBlank(viewer) {
+  const copy = picture(viewer, 160);
+  const { data } = copy.getContext("2d").getImageData(0, 0, copy.width, copy.height);
+  const seen = new Map();
+  for (let at = 0; at < data.length; at += 4) {
+    const key = (data[at] >> 4) * 256 + (data[at + 1] >> 4) * 16 + (data[at + 2] >> 4);
+    seen.set(key, (seen.get(key) ?? 0) + 1);
+  }
+  const most = [...seen.values()].sort((a, b) => b - a);
+  const pixels = data.length / 4;
+  // panels are black or grey; the rest of a blank view is thin lines
+  return (most[0] + (most[1] ?? 0)) / pixels > 0.97;
+}
+
+function text(tag, content, style = "") {
+  const element = document.createElement(tag);
+  element.textContent = content;
+  element.className = style;
+  return element;
+}
