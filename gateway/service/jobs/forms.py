@@ -95,7 +95,8 @@ def read_form(gateway: Gateway, actor: Actor, spec: ToolSpec, sent: Mapping[str,
     _check_workers(form)
     names = {item.name for item in walk_fields(fields)}
     for place, message in find_faults(spec, settings).items():
-        form.errors[_nearest(f"set.{place}", names)] = message
+        missing = message.startswith(f"parameter {place!r} is missing")
+        form.errors[_nearest(f"set.{place}", names)] = "is needed" if missing else message
     if not form.errors:
         try:
             form.call = make_call(spec, inputs, outputs, settings)
@@ -147,7 +148,7 @@ def _settings(fields: tuple[FormField, ...], values: Mapping[str, str]) -> dict[
                 settings[f"{name}.{key.removeprefix(f'{name}.{chosen}.')}"] = value
         elif item.kind == "switch":
             settings[name] = text in ("on", "true")
-        elif text:
+        elif text and text != item.default:  # a default is a number where the text would not be
             settings[name] = text
     return settings
 
