@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +36,7 @@ class Item:
     """`INBOX/PATH`."""
     kind: Literal["folder", "file"]
     size: int
-    modified: float
+    changed: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,7 @@ def _item(entry: "os.DirEntry[str]", root: Path, place: str) -> Item | None:
         place=f"{place}/{entry.name}",
         kind="folder" if folder else "file",
         size=0 if folder else facts.st_size,
-        modified=facts.st_mtime,
+        changed=datetime.fromtimestamp(facts.st_mtime, UTC),
     )
 
 
