@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from gateway.service.view.contrast import display_window
 from gateway.volumes.dataset import Entry
 from gateway.volumes.points import PointsTable
@@ -30,6 +32,28 @@ void main() {
 _POINT_SIZE = 6.0
 _POINT_SPACING = 4.0
 """Pixels between points that the viewer aims for: finer levels load as one comes nearer."""
+
+
+CHECKER_SHADER = """#uicontrol invlerp contrast
+#uicontrol vec3 colour color
+#uicontrol float field slider(min=4, max=200, step=1)
+#uicontrol bool swap checkbox
+void main() {
+  // where this pixel lies in the data, in pixels of the screen along its two directions: the
+  // fields hold still when one moves through the data, and are as large at every zoom and level
+  vec3 at = vChunkPosition + uTranslation;
+  vec3 right = dFdx(vChunkPosition);
+  vec3 down = dFdy(vChunkPosition);
+  float u = dot(at, right) / max(dot(right, right), 1e-20);
+  float v = dot(at, down) / max(dot(down, down), 1e-20);
+  bool odd = mod(floor(u / field) + floor(v / field), 2.0) >= 0.5;
+  if (odd == swap) {
+    emitTransparent();
+  } else {
+    emitRGB(colour * contrast());
+  }
+}
+"""
 
 
 def volume_url(base: str, dataset: str, name: str) -> str:
@@ -74,7 +98,21 @@ def contrast_control(volume: Volume, channel: int) -> dict[str, Any]:
     """Return the `invlerp` control of a channel: its range, and a slider with room around it."""
     low, high = display_window(volume, channel)
     room = high - low
-    return {"range": [low, high], "window": [low - room / 4, high + room]}
+    window = [low - room / 4, high + room]
+    dtype = np.dtype(volume.info.dtype)
+    if dtype.kind not in "iu":
+        return {"range": [low, high], "window": window}
+    # the viewer drops the whole control for one bound that the data type cannot hold
+    least, most = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+
+    def whole(value: float) -> int:
+        return min(max(round(value), least), most)
+
+    first = min(whole(low), most - 1)
+    return {
+        "range": [first, max(whole(high), first + 1)],
+        "window": [whole(window[0]), max(whole(window[1]), first + 1)],
+    }
 
 
 def channel_colours(volume: Volume) -> list[str]:

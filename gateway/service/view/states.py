@@ -141,9 +141,14 @@ def open_shown(gateway: Gateway, entry: Entry) -> Placed:
     return place(entry, open_ref(gateway.store, entry.ref))
 
 
-def _open_all(
-    gateway: Gateway, dataset: str, names: tuple[str, ...], visible: frozenset[str] | None
-) -> list[Placed]:
+def entries_there(
+    gateway: Gateway, dataset: str, names: Sequence[str], visible: frozenset[str] | None
+) -> dict[str, Entry]:
+    """Return the entries of a dataset that may be seen, by name; all of `names` are among them.
+
+    Raises:
+        NotFoundError: There is no such dataset, or no entry of one of the names.
+    """
     there = {
         entry.ref.name: entry
         for entry in list_entries(gateway.store, dataset)
@@ -153,6 +158,13 @@ def _open_all(
         if name not in there:
             known = ", ".join(there) or "nothing"
             raise NotFoundError(f"there is no {name!r} in {dataset}; there is {known}")
+    return there
+
+
+def _open_all(
+    gateway: Gateway, dataset: str, names: tuple[str, ...], visible: frozenset[str] | None
+) -> list[Placed]:
+    there = entries_there(gateway, dataset, names, visible)
     if names:
         return [open_shown(gateway, there[name]) for name in names]
     placed = []

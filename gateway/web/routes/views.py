@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.service.access.rights import visible_entries
 from gateway.service.view import saved
+from gateway.service.view.compare import Mode, compare_state
 from gateway.service.view.states import Rendering, viewer_state
 from gateway.web.rules import Anyone, GatewayHere, PartViewer, Person, Viewer
 
@@ -59,7 +60,33 @@ def dataset_state(
     )
 
 
-@router.get("/state/{dataset}/{entry}")
+@router.get("/state/{dataset}/compare")
+def compared_state(
+    *,
+    request: Request,
+    gateway: GatewayHere,
+    actor: PartViewer,
+    dataset: str,
+    first: Annotated[str, Query(max_length=200)],
+    second: Annotated[str, Query(max_length=200)],
+    mode: Mode = "blend",
+    first_channel: Annotated[int, Query(ge=0, le=10_000)] = 0,
+    second_channel: Annotated[int, Query(ge=0, le=10_000)] = 0,
+) -> dict[str, Any]:
+    """Return a Neuroglancer state of two volumes against each other."""
+    return compare_state(
+        gateway,
+        dataset,
+        data_base(request),
+        first,
+        second,
+        mode=mode,
+        channels=(first_channel, second_channel),
+        visible=visible_entries(actor),
+    )
+
+
+@router.get("/state/{dataset}/of/{entry}")
 def entry_state(
     *,
     request: Request,

@@ -92,11 +92,11 @@ function tell(session) {
   const high = AXES.map((axis) => Number(field(`${axis}1`).value));
   const ref = `${session.dataset}/${field("entry").value}`;
   const format = field("format").value;
-  const box = `${low.join(",")}:${high.join(",")}`;
+  const box = low.map((from, i) => `${from}:${high[i]}`).join(",");
   const address = `${location.origin}${root}/api/cutout/${ref}?${new URLSearchParams({ level: field("level").value, box, format })}`;
   const slices = low.map((from, i) => `${from}:${high[i]}`).join(", ");
   field("url").textContent = address.replaceAll("%3A", ":").replaceAll("%2C", ",");
-  field("python").textContent = `import gateway; voxels = gateway.connect("${location.origin}${root}").open("${ref}").level(${field("level").value})[..., ${slices}]`;
+  field("python").textContent = `import gateway; voxels = gateway.connect("${location.origin}${root}").open("${ref}")[${field("level").value}, :, ${slices}]`;
   field("download").href = address;
   const shape = high.map((to, i) => to - low[i]);
   const fits = shape.every((v) => v > 0);
