@@ -30,13 +30,12 @@ export function progress(viewer) {
   const layers = [];
   for (const managed of viewer.layerManager.managedLayers) {
     if (!managed.visible) continue;
-    const told = { name: managed.name, needed: 0, there: 0, ready: managed.isReady(), errors: [] };
+    const told = { name: managed.name, needed: 0, there: 0, ready: Boolean(managed.isReady()), errors: [] };
     const layer = managed.layer;
     for (const part of layer?.renderLayers ?? []) {
       const info = part.layerChunkProgressInfo;
       told.needed += info?.numVisibleChunksNeeded ?? 0;
       told.there += info?.numVisibleChunksAvailable ?? 0;
-      if (!part.ready) told.ready = false;
     }
     for (const source of layer?.dataSources ?? []) {
       const error = source.loadState?.error;
