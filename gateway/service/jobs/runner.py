@@ -62,14 +62,16 @@ class _Runner:
         self._ended = threading.Event()
 
     def run(self) -> int:
+        signal.signal(signal.SIGTERM, lambda *_: self._cancel.set())
+        signal.signal(signal.SIGINT, lambda *_: self._cancel.set())
         if not self._take():
             _LOG.error("the job %s is run by another process", self._id)
             return 1
-        signal.signal(signal.SIGTERM, lambda *_: self._cancel.set())
-        signal.signal(signal.SIGINT, lambda *_: self._cancel.set())
         beat = threading.Thread(target=self._beat, name="job-beat", daemon=True)
         beat.start()
         job = read_job(self._gateway, self._id)
+        if job.stop:  # somebody did so before there was a process to tell
+            self._cancel.set()
         self._journal.say("running")
         _LOG.info("%s for %s: %s", job.tool, job.person, job.call.canonical())
         try:
