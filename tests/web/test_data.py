@@ -160,6 +160,33 @@ def test_a_slow_reader_gets_every_byte(ana, folder) -> None:
     assert ana.get("/api/me").status_code == 200
 
 
+def test_those_who_hang_up_leave_nothing_open(brain, ana, folder) -> None:
+    (folder / "left").write_bytes(os.urandom(30_000_000))
+
+    def open_files() -> int:
+        pids = [brain.process.pid, *_children(brain.process.pid)]
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids)
+
+    host, _, port = brain.url.removeprefix("http://").partition(":")
+    token = ana.headers["authorization"]
+    request = f"GET {ROOT}/left HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
+    ana.get(f"{ROOT}/left", headers={"Range": "bytes=0-1"})
+    before = open_files()
+    for turn in range(30):
+        with socket.create_connection((host, int(port)), timeout=30) as plain:
+            plain.sendall(request.encode())
+            plain.recv(turn * 1000 + 1)
+    deadline = time.monotonic() + 20  # the other process may open its database meanwhile
+    while open_files() > before + 15 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert open_files() <= before + 15
+    assert ana.get(SHARD).status_code == 200
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def test_one_connection_carries_many_requests(brain, ana, shard) -> None:
     connection = http.client.HTTPConnection(brain.url.removeprefix("http://"), timeout=30)
     headers = {"Authorization": ana.headers["authorization"]}

@@ -105,6 +105,9 @@ class _Answer:
             raise RuntimeError("a part of a file is longer than what is left of Content-Length")
         if cycle.flow.write_paused and not cycle.disconnected:
             await cycle.flow.drain()
+        if cycle.transport.is_closing():
+            cycle.disconnected = True  # the number of its socket may be another one's by now
+            return
         sent = self._send_now(head, file, start, count)
         while sent < count and not cycle.disconnected:
             piece = min(_PIECE, count - sent)
