@@ -68,8 +68,8 @@ def add_batch(
             "version": batch.version,
             "position": position,
             "object": edit.object,
-            "before": edit.before,
-            "after": edit.after,
+            "old": edit.before,
+            "new": edit.after,
         }
         for position, edit in enumerate(edits)
     ]

@@ -174,7 +174,7 @@ def _values(layer: Layer, item: Annotation) -> dict[str, Any]:
         "x": x,
         "shape": item.shape,
         "points": None if item.shape == "point" else [list(point) for point in item.points],
-        "label": item.label,
+        "class_name": item.label,
         "status": item.status,
         "comment": item.comment or None,
         "properties": item.properties or None,

@@ -160,7 +160,7 @@ def candidates(
     if status is not None:
         rows = rows.where(ObjectRow.status == status)
     if label is not None:
-        rows = rows.where(ObjectRow.label == label)
+        rows = rows.where(ObjectRow.class_name == label)
     return connection.execution_options(yield_per=5000).execute(rows)
 
 

@@ -79,7 +79,7 @@ class ObjectRow(Base):
     shape: Mapped[str] = mapped_column(String(10))
     points: Mapped[list[list[float]] | None] = mapped_column(JSON(none_as_null=True))
     """None for a point, which `z`, `y`, `x` give."""
-    label: Mapped[str | None] = mapped_column("class_name", String(60))
+    class_name: Mapped[str | None] = mapped_column(String(60))
     status: Mapped[str] = mapped_column(String(10))
     comment: Mapped[str | None] = mapped_column(Text)
     properties: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -147,9 +147,9 @@ class EditRow(Base):
     version: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     position: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     object: Mapped[int] = mapped_column(BigInteger)
-    before: Mapped[dict[str, Any] | None] = mapped_column("old", JSON(none_as_null=True))
+    old: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """The changed fields as they were; None where the edit made the object."""
-    after: Mapped[dict[str, Any] | None] = mapped_column("new", JSON(none_as_null=True))
+    new: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """The changed fields as they became; None where the edit deleted the object."""
 
     __table_args__ = (Index("ix_layer_edits_object", "layer", "object", "version"),)

@@ -17,7 +17,7 @@ from gateway.records.annotation_history import (
 )
 from gateway.records.annotation_history import batches_at as made_by
 from gateway.records.annotation_layers import get_layer
-from gateway.records.annotations import Annotation, Fields, annotation
+from gateway.records.annotations import Annotation, Fields, annotation, field_names
 from gateway.records.database import writing
 from gateway.service.access.actor import Actor
 from gateway.service.gateway import Gateway
@@ -104,17 +104,19 @@ def _replay(connection: Connection, work: Work, edits: Sequence[Edit], target: B
         _do(work, edit, item)
     if not stuck:
         return
-    numbers = [edit.object for edit, _ in stuck[:_MOST_TOLD]]
+    stuck = stuck[:_MOST_TOLD]
+    numbers = sorted({edit.object for edit, _ in stuck})
     later = edits_of_objects(connection, work.layer, numbers, target.version)
-    versions = {number: told[-1][0] for number, told in later.items()}
-    batches = made_by(connection, work.layer, sorted(set(versions.values())))
-    for edit, item in stuck[:_MOST_TOLD]:
-        batch = batches.get(versions.get(edit.object, 0))
+    versions = {version for told in later.values() for version, _ in told}
+    batches = made_by(connection, work.layer, sorted(versions))
+    for edit, item in stuck:
+        fields = _differing(item, edit.before)
+        batch = batches.get(_last_change(later.get(edit.object, []), fields))
         work.conflicts.append(
             {
                 "edit": None,
                 "id": edit.object,
-                "fields": sorted(_differing(item, edit.before)),
+                "fields": sorted(fields),
                 "yours": edit.after,
                 "theirs": item.to_json() if item else None,
                 "by": batch.person if batch else None,
@@ -124,18 +126,27 @@ def _replay(connection: Connection, work: Work, edits: Sequence[Edit], target: B
         )
 
 
+def _last_change(edits: Sequence[tuple[int, Edit]], fields: set[str]) -> int:
+    """Return the last version that touched some of the fields, or made or deleted the object."""
+    for version, edit in reversed(edits):
+        if edit.before is None or edit.after is None or fields & field_names(edit.after):
+            return version
+    return 0
+
+
 def _as_expected(item: Annotation | None, edit: Edit) -> bool:
+    """Tell whether an object is as an edit left it; with all its fields where that made it."""
     if item is None or edit.before is None:
         return item is None and edit.before is None
-    if edit.after is None and set(item.properties) - set(edit.before.get("properties", {})):
-        return False  # somebody added what deleting would lose
-    return not different(item, edit.before)
+    return not _differing(item, edit.before)
 
 
-def _differing(item: Annotation | None, expected: Fields | None) -> list[str]:
+def _differing(item: Annotation | None, expected: Fields | None) -> set[str]:
     if item is None or expected is None:
-        return ["exists"]
-    return list(different(item, expected)) or ["properties"]
+        return {"exists"}
+    wanted = expected.get("properties", {})
+    added = dict.fromkeys(set(item.properties) - set(wanted)) if "born" in expected else {}
+    return field_names(different(item, {**expected, "properties": {**wanted, **added}}))
 
 
 def _do(work: Work, edit: Edit, item: Annotation | None) -> None:
