@@ -1,12 +1,14 @@
 """Follows a job: its state with its place in the queue, and its events as they come."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from gateway.service.access.actor import Actor
 from gateway.service.gateway import Gateway
 from gateway.service.jobs.job import Job, waiting_before
 from gateway.service.jobs.journal import Journal, Line, read_documents
+from gateway.service.jobs.places import place_of
 from gateway.service.jobs.progress import Progress, fold
 from gateway.service.jobs.requests import see
 
@@ -54,7 +56,12 @@ class Follower:
 def describe_job(gateway: Gateway, job: Job) -> dict[str, Any]:
     """Return a job as JSON values, with its place in the queue."""
     position = waiting_before(gateway, job) + 1 if job.status == "queued" else None
-    return {**job.to_json(), "position": position, "resumable": job.resumable}
+    document = {**job.to_json(), "position": position, "resumable": job.resumable}
+    document["call"]["inputs"] = {
+        port: place_of(gateway, job.person, Path(value)) if value.startswith("/") else value
+        for port, value in job.call.inputs.items()  # a ref never begins so, a file always does
+    }
+    return document
 
 
 def progress_of(gateway: Gateway, job: Job) -> Progress:

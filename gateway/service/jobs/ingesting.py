@@ -17,7 +17,7 @@ from gateway.service.ingest import (
     recognise,
 )
 from gateway.service.jobs.job import Job
-from gateway.service.jobs.places import check_source, find_place, list_inboxes
+from gateway.service.jobs.places import check_source, find_place, without_folders
 from gateway.service.jobs.requests import ask
 from gateway.volumes.box import Vector
 from gateway.volumes.ref import parse_ref
@@ -25,6 +25,7 @@ from gateway.volumes.ref import parse_ref
 KINDS = ("image", "labels")
 DTYPES = ("uint8", "uint16", "int16", "float32", "uint32", "uint64")
 _BETWEEN = "[,;x\N{MULTIPLICATION SIGN}\\s]+"
+_FLAG = re.compile(r"--([a-z]+(-[a-z]+)*)")
 _ODD = re.compile(r"[^A-Za-z0-9_\-]+")
 _ENDING = re.compile(r"(\.ome)?\.[A-Za-z0-9]{1,5}(\.gz)?\Z", re.IGNORECASE)
 
@@ -42,6 +43,8 @@ class Wish:
 def read_wish(values: Mapping[str, str]) -> Wish:
     """Read the fields of the ingest form; what is wrong stands beside its field."""
     wish = Wish(values={key: text.strip() for key, text in values.items()})
+    for name in set(wish.values) - set(_READERS) - {"ref", "do"}:
+        wish.errors[""] = f"there is no field {name!r}; there are {', '.join(_READERS)}"
     given: dict[str, Any] = {}
     for name, read in _READERS.items():
         text = wish.values.get(name, "")
@@ -69,7 +72,11 @@ def look(gateway: Gateway, actor: Actor, place: str, options: IngestOptions) -> 
     try:
         return recognise(path, options)
     except GatewayError as error:
-        raise type(error)(_without_folders(gateway, person, str(error))) from error
+        # the same words as on the command line, but for its dashes and the folders of the server
+        message = _FLAG.sub(r"\1", without_folders(gateway, person, str(error)))
+        raise type(error)(message) from error
+    except re.error as error:
+        raise CallError(f"the pattern {options.pattern!r} is no expression: {error}") from error
 
 
 def ask_ingest(gateway: Gateway, actor: Actor, place: str, ref: str, options: IngestOptions) -> Job:
@@ -96,14 +103,6 @@ def suggest_ref(place: str, found: Recognised) -> str:
     stem = _ODD.sub("-", _ENDING.sub("", name)).strip("-_") or "sample"
     what = "tiles" if found.what == "tiles" else ("labels" if found.kind == "labels" else "raw")
     return f"{stem[:100]}/{what}"
-
-
-def _without_folders(gateway: Gateway, person: str, message: str) -> str:
-    """Name files as people see them: by their inbox."""
-    for inbox in list_inboxes(gateway, person):
-        for folder in {str(inbox.folder), str(inbox.folder.resolve())}:
-            message = message.replace(folder, inbox.name)
-    return message
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -95,7 +95,7 @@ def check_source(gateway: Gateway, person: str, text: str) -> Path:
         try:
             root = inbox.folder.resolve(strict=True)
             real = path.resolve(strict=True)
-        except OSError:
+        except (OSError, RuntimeError, ValueError):
             continue
         if path.is_absolute() and real.is_relative_to(root):
             _refuse_ways_out(real, root)
@@ -117,6 +117,14 @@ def place_of(gateway: Gateway, person: str, path: Path) -> str:
             continue
         return f"{inbox.name}/{inside}" if inside.parts else inbox.name
     return path.name
+
+
+def without_folders(gateway: Gateway, person: str, message: str) -> str:
+    """Return a message that names files as people see them: by their inbox."""
+    for inbox in list_inboxes(gateway, person):
+        for folder in {str(inbox.folder), str(inbox.folder.resolve())}:
+            message = message.replace(folder, inbox.name)
+    return message
 
 
 def list_place(gateway: Gateway, person: str, place: str) -> Listing:

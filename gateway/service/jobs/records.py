@@ -1,15 +1,13 @@
 """Runs of the catalogue as a person may see them: those that no job asked for, too."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from gateway.errors import NotFoundError
 from gateway.records.runs import RunRecord
 from gateway.service.access.actor import Actor
 from gateway.service.gateway import Gateway
-from gateway.service.jobs.job import Job, read_job
-from gateway.service.jobs.places import place_of
+from gateway.service.jobs.job import read_job
 from gateway.service.jobs.rights import require_datasets, require_job
 from gateway.toolkit.call import Call
 
@@ -42,8 +40,3 @@ def call_again(gateway: Gateway, actor: Actor, some_id: str) -> tuple[Call, Mapp
         return Call.from_json(see_run(gateway, actor, some_id).call), {}
     require_job(actor, job)
     return job.call, job.options
-
-
-def file_place(gateway: Gateway, job: Job, path: str) -> str:
-    """Return a file of a job as its person chose it: `INBOX/PATH`, not a path of the server."""
-    return place_of(gateway, job.person, Path(path))

@@ -26,6 +26,7 @@ from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.jobs.dispatch import BEAT_S, start_waiting
 from gateway.service.jobs.job import Job, change_job, read_job
 from gateway.service.jobs.journal import Journal, JournalListener
+from gateway.service.jobs.places import without_folders
 from gateway.service.jobs.rights import actor_named, check_call
 from gateway.service.runs import run_tool
 
@@ -73,7 +74,7 @@ class _Runner:
         if job.stop:  # somebody did so before there was a process to tell
             self._cancel.set()
         self._journal.say("running")
-        _LOG.info("%s for %s: %s", job.tool, job.person, job.call.canonical())
+        _LOG.info("%s for %s", job.tool, job.person)
         try:
             status, error = self._execute(job)
         finally:
@@ -106,13 +107,16 @@ class _Runner:
         except RunCancelledError:
             return "cancelled", None
         except GatewayError as error:
-            _LOG.error("%s", error)
-            return "failed", str(error)
+            _LOG.error("%s", self._plain(job, error))
+            return "failed", self._plain(job, error)
         except Exception as error:  # noqa: BLE001 - the process boundary: any failure is written down
             _LOG.error("%s", traceback.format_exc())
             return "failed", f"{type(error).__name__}: {error}"
         self._set(run=result.run_id)
         return "done", None
+
+    def _plain(self, job: Job, error: GatewayError) -> str:
+        return without_folders(self._gateway, job.person, str(error))
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, RunStarted):

@@ -22,8 +22,8 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from gateway.errors import (
     CallError,
     ConflictError,
-    CorruptionError,
     ForbiddenError,
+    FormatError,
     LimitError,
     NotFoundError,
     StoreError,
@@ -44,6 +44,7 @@ _AREA = 4
 """The upload area of a person holds so many times the largest file."""
 _SPARE = 1_000_000_000
 """Bytes that stay free on the disk."""
+_LONGEST = 240
 _NAME = re.compile(r"[^\x00-\x1f/\\]{1,200}\Z")
 
 
@@ -90,8 +91,15 @@ def begin(gateway: Gateway, actor: Actor, name: str, size: int) -> Upload:
         StoreError: The disk has too little room.
     """
     person = require_person(actor)
-    if not _NAME.match(name) or name.startswith(".") or name.strip() != name:
-        raise CallError(f"{name!r} is no file name; leave out / and \\, and a dot at the beginning")
+    if (
+        not _NAME.match(name)
+        or len(name.encode()) > _LONGEST
+        or name.startswith(".")
+        or name.strip() != name
+    ):
+        raise CallError(
+            f"{name!r} is no file name; leave out / and \\ and a leading dot, and make it short"
+        )
     clean_up(gateway)
     for upload in list_uploads(gateway, actor):
         if upload.name == name and not upload.complete and upload.size == size:
@@ -160,7 +168,7 @@ def append(
         digest: `sha-256=:BASE64:` as in the header Content-Digest; empty where the browser cannot.
 
     Raises:
-        CorruptionError: The bytes are not those of the digest; nothing was kept.
+        FormatError: The bytes are not those of the digest; nothing was kept.
         ConflictError: The piece does not begin where the file ends; says where that is.
         CallError: It is larger than the file, or than a piece may be, or the digest is malformed.
         StoreError: The disk is full.
@@ -206,7 +214,7 @@ def finish(gateway: Gateway, actor: Actor, upload_id: str, sha256: str | None = 
 
     Raises:
         ConflictError: Something is missing; says where to go on.
-        CorruptionError: The file is not the one that was meant; it is thrown away.
+        FormatError: The file is not the one that was meant; it is thrown away.
     """
     upload = find(gateway, actor, upload_id)
     if upload.complete:
@@ -221,7 +229,7 @@ def finish(gateway: Gateway, actor: Actor, upload_id: str, sha256: str | None = 
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if sha256 is not None and sha256.lower() != found:
         remove(gateway, actor, upload_id)
-        raise CorruptionError(
+        raise FormatError(
             f"{upload.name!r} arrived with sha256 {found}, expected {sha256}; it was thrown away: "
             "upload it again"
         )
@@ -294,7 +302,7 @@ def _check_digest(piece: bytes, digest: str) -> None:
     if found is None:
         raise CallError(f"the digest {digest!r} is malformed; expected sha-256=:BASE64:")
     if base64.b64decode(found.group(1)) != hashlib.sha256(piece).digest():
-        raise CorruptionError(
+        raise FormatError(
             f"a piece of {len(piece):,} bytes arrived changed; nothing of it was kept: send it "
             "again"
         )

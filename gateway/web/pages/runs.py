@@ -1,6 +1,6 @@
 """The runs a person asked for: a list, and a page of each that follows it live."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -13,7 +13,7 @@ from gateway.service.jobs.dispatch import start_waiting
 from gateway.service.jobs.follow import describe_job, progress_of
 from gateway.service.jobs.job import STATUSES, Job, JobFilter, JobStatus, list_jobs
 from gateway.service.jobs.journal import Journal, size_of
-from gateway.service.jobs.records import file_place, see_run
+from gateway.service.jobs.records import see_run
 from gateway.service.jobs.requests import cancel, own_jobs, resume, see
 from gateway.service.toolbox import list_tools
 from gateway.toolkit.registry import get_tool
@@ -49,10 +49,15 @@ def runs(
     found = list_jobs(gateway, own_jobs(actor, wanted))
     shown = [describe_job(gateway, job) for job in found[:_PAGE]]
     live = any(job["status"] in ("queued", "running") for job in shown)
-    values = {"jobs": shown, "more": len(found) > _PAGE, "offset": offset, "size": _PAGE}
+    values: dict[str, Any] = {
+        "jobs": shown,
+        "more": len(found) > _PAGE,
+        "offset": offset,
+        "size": _PAGE,
+    }
     chosen = {"person": person, "tool": tool, "status": status}
     tools = [spec.id for spec in list_tools()] + ["ingest_volume", "ingest_tiles"]
-    lists = {"tools": tools, "statuses": STATUSES, "live": live}
+    lists: dict[str, Any] = {"tools": tools, "statuses": STATUSES, "live": live}
     return page(request, "runs.html", actor, chosen=chosen, **lists, **values)
 
 
@@ -83,16 +88,12 @@ def resume_run(request: Request, gateway: GatewayHere, actor: Person, job: str) 
     return _back(request, resume(gateway, actor, job))
 
 
-def _shown(gateway: Gateway, actor: Actor, job: Job) -> dict[str, object]:
+def _shown(gateway: Gateway, actor: Actor, job: Job) -> dict[str, Any]:
     journal = Journal(gateway, job.id)
     # taken before the events are read: what comes in between is sent again, not lost
     place = size_of(journal.events)
     spec = get_tool(job.tool)
-    files = {
-        port: file_place(gateway, job, path)
-        for port, path in job.call.inputs.items()
-        if spec.inputs[port].kind == "file"
-    }
+    files = [port for port, what in spec.inputs.items() if what.kind == "file"]
     return {
         "job": describe_job(gateway, job),
         "spec": spec,
