@@ -12,7 +12,7 @@ help:
 	@echo "make test     set up, then run every test"
 	@echo "make check    lint, types, layers, unit tests (a few minutes)"
 	@echo "make bench    compare with the peers and print ratios"
-	@echo "make docs     write the generated reference pages"
+	@echo "make docs     write the generated reference pages and the tools of Galaxy"
 	@echo "make clean    remove the environment and everything generated"
 
 install: $(STAMP)
@@ -53,6 +53,7 @@ bench: install
 
 docs: install
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/gateway-galaxy tools galaxy_tools
 
 # Tests must pass on the files a user gets, not on the checkout.
 wheel-test: install

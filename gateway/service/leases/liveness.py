@@ -10,8 +10,6 @@ from gateway.service.gateway import Gateway
 from gateway.service.leases.ledger import active_holders, reclaim
 from gateway.service.leases.model import Holder
 
-BEAT_S = 10.0
-"""How often a holder says that it lives."""
 SILENCE = timedelta(seconds=45)
 """After so long without a word, one whose life nobody can look up counts as dead."""
 _SAME_START_S = 1.0

@@ -57,6 +57,14 @@ def take(gateway: Gateway, person: str, **wanted):
     return ask(gateway, person, ELSEWHERE, purpose="notebook", **wanted)
 
 
+def be_silent(gateway: Gateway) -> datetime:
+    """Make all holders as if nobody had heard them for too long; returns since when."""
+    old = datetime.now(UTC) - SILENCE - timedelta(seconds=1)
+    with writing(gateway.database) as connection:
+        connection.execute(update(LeaseRow).values(beat=old))
+    return old
+
+
 def test_a_free_device_is_held_at_once_and_the_next_one_waits(gateway):
     set_devices(gateway, devices(1))
     first, second, third = (take(gateway, person) for person in ("ana", "ben", "cyn"))
@@ -143,9 +151,7 @@ def test_a_number_used_again_by_another_process_does_not_keep_a_lease(gateway):
 def test_the_silent_lose_theirs_only_where_nobody_can_tell(gateway):
     set_devices(gateway, devices(2))
     known, unknown = take(gateway, "ana"), take(gateway, "ben")
-    old = datetime.now(UTC) - SILENCE - timedelta(seconds=1)
-    with writing(gateway.database) as connection:
-        connection.execute(update(LeaseRow).values(beat=old))
+    be_silent(gateway)
     assert reclaim_dead(gateway, lambda _: True) == []
     refresh(gateway, known.id)
     assert reclaim_dead(gateway, lambda _: None) == [unknown.id]
@@ -154,7 +160,7 @@ def test_the_silent_lose_theirs_only_where_nobody_can_tell(gateway):
 def test_who_was_heard_after_the_verdict_keeps_the_lease(gateway):
     set_devices(gateway, devices(1))
     lease = take(gateway, "ana")
-    verdict = {lease.id: (datetime.now(UTC), "silent")}
+    verdict = {lease.id: (be_silent(gateway), "silent")}
     refresh(gateway, lease.id)
     assert reclaim(gateway, verdict) == []
 

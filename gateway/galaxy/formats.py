@@ -1,0 +1,20 @@
+"""What the kinds of data are called in Galaxy."""
+
+from gateway.toolkit.spec import PortKind
+
+FILE_FORMATS: dict[str, tuple[str, str]] = {
+    ".tif": ("tiff", "TIFF stack (ImageJ, OME)"),
+    ".nii.gz": ("nii1.gz", "NIfTI, compressed"),
+    ".nrrd": ("nrrd", "NRRD"),
+    ".npy": ("npy", "NumPy array"),
+    ".csv": ("csv", "table, comma-separated (points)"),
+    ".json": ("json", "table, JSON (points)"),
+    ".parquet": ("parquet", "table, Parquet (points)"),
+    ".h5": ("h5", "HDF5 (points)"),
+}
+"""End of a file name to Galaxy's datatype and what people call it."""
+
+
+def datatype(kind: PortKind) -> str:
+    """Return the Galaxy datatype of a port: a small file that names a thing of the store."""
+    return "data" if kind == "file" else f"volref_{kind}"

@@ -1,0 +1,49 @@
+"""Writes what Galaxy is given: the XML of every tool, and the data of their tests."""
+
+from pathlib import Path
+
+from gateway.galaxy.job import describe
+from gateway.galaxy.render import render_tool
+from gateway.service.gateway import Gateway
+from gateway.service.toolbox import list_tools
+from gateway.toolkit.fixtures import fixture_names, put_fixture
+from gateway.volumes.dataset import find_entry
+from gateway.volumes.ref import Ref
+
+EXAMPLES = "examples"
+"""The dataset that holds what the tests of the tools run on."""
+
+
+def tool_files() -> dict[str, str]:
+    """Return path below `galaxy_tools` and content of the XML of every tool."""
+    return {f"{spec.id}/{spec.id}.xml": render_tool(spec) for spec in list_tools()}
+
+
+def write_tools(folder: Path) -> list[Path]:
+    """Write the XML of every tool; returns the files that changed."""
+    changed = []
+    for name, content in tool_files().items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+            changed.append(path)
+    return changed
+
+
+def write_examples(gateway: Gateway, folder: Path) -> list[Path]:
+    """Put the data of the tools' tests into the store and write a volref of each.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name in fixture_names():
+        ref = Ref(EXAMPLES, name)
+        if find_entry(gateway.store, ref) is None:
+            put_fixture(gateway.store, name, ref)
+        path = folder / f"{name}.volref"
+        path.write_text(describe(gateway, str(ref)).to_text(), encoding="utf-8")
+        written.append(path)
+    return written
