@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from gateway.client.job import Job
-from gateway.client.kinds import cut, points_of, volume_of
-from gateway.client.session import Points, Progress
+from gateway.client.session import Points, Session
 from gateway.errors import CallError, NotFoundError
 from gateway.service.access.actor import Actor, parse_role
 from gateway.service.access.links import (
@@ -33,14 +30,13 @@ from gateway.service.jobs.planning import plan_call
 from gateway.service.jobs.requests import ask, cancel, own_jobs, resume, see
 from gateway.service.toolbox import describe_tool, list_tools, summarize_tool
 from gateway.toolkit.call import Call
-from gateway.volumes.box import Box, Vector
 from gateway.volumes.open import open_ref
 from gateway.volumes.points import PointsTable
 from gateway.volumes.ref import parse_dataset, parse_ref
 from gateway.volumes.volume import Volume
 
 
-class LocalSession:
+class LocalSession(Session):
     """A gateway home; `gateway.client.session.Session` says what each call does."""
 
     def __init__(self, home: Path | None = None) -> None:
@@ -90,20 +86,6 @@ class LocalSession:
             return thing
         raise CallError(f"{ref} is a {type(thing).__name__}; only volumes and tables are opened")
 
-    def volume(self, ref: str) -> Volume:
-        """Open a volume."""
-        return volume_of(self.open(ref), ref)
-
-    def points(self, ref: str) -> Points:
-        """Open a table."""
-        return points_of(self.open(ref), ref)
-
-    def cutout(
-        self, ref: str, box: Box | tuple[Vector, Vector], *, level: int = 0, channel: int = 0
-    ) -> NDArray[Any]:
-        """Read a box of one channel."""
-        return cut(self.volume(ref), box, level, channel)
-
     def tools(self) -> list[dict[str, Any]]:
         """Return the tools there are."""
         return [summarize_tool(spec) for spec in list_tools()]
@@ -125,18 +107,6 @@ class LocalSession:
         """Start a tool and return at once."""
         made = ask(self._gateway, self._actor, _call(tool, inputs, outputs, settings))
         return Job(_LocalJobs(self._gateway, self._actor), describe_job(self._gateway, made))
-
-    def run(
-        self,
-        tool: str,
-        inputs: Mapping[str, str],
-        outputs: Mapping[str, str],
-        *,
-        progress: Progress | None = None,
-        **settings: Any,
-    ) -> Job:
-        """Run a tool and wait for its end."""
-        return self.start(tool, inputs, outputs, **settings).wait(progress)
 
     def jobs(self) -> list[Job]:
         """Return one's jobs."""
@@ -180,19 +150,6 @@ class LocalSession:
     def close(self) -> None:
         """Close the catalogue."""
         self._gateway.catalogue.close()
-
-    def __enter__(self) -> Self:
-        """Use the session in a `with` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the catalogue."""
-        self.close()
 
     def __repr__(self) -> str:
         """Describe the session."""

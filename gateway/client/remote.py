@@ -1,27 +1,23 @@
 """A gateway over HTTP."""
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gateway.client.http import Http
 from gateway.client.job import Job
-from gateway.client.kinds import cut, points_of, volume_of
 from gateway.client.served import ServedStore
-from gateway.client.session import Points, Progress
+from gateway.client.session import Points, Session
 from gateway.client.table import open_table
 from gateway.errors import CallError
-from gateway.volumes.box import Box, Vector
 from gateway.volumes.ref import Ref, parse_dataset, parse_ref
 from gateway.volumes.volume import Volume, open_volume
 
 _PAGE = 100
 
 
-class RemoteSession:
+class RemoteSession(Session):
     """A gateway at a URL; `gateway.client.session.Session` says what each call does."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -62,20 +58,6 @@ class RemoteSession:
             return open_volume(self._store, f"{ref}.ome.zarr")
         raise CallError(f"{ref} is of kind {kind}; only volumes and tables are opened over HTTP")
 
-    def volume(self, ref: str) -> Volume:
-        """Open a volume."""
-        return volume_of(self.open(ref), ref)
-
-    def points(self, ref: str) -> Points:
-        """Open a table."""
-        return points_of(self.open(ref), ref)
-
-    def cutout(
-        self, ref: str, box: Box | tuple[Vector, Vector], *, level: int = 0, channel: int = 0
-    ) -> NDArray[Any]:
-        """Read a box of one channel."""
-        return cut(self.volume(ref), box, level, channel)
-
     def tools(self) -> list[dict[str, Any]]:
         """Return the tools there are."""
         return list(self._http.get("/api/tools"))
@@ -97,18 +79,6 @@ class RemoteSession:
         """Start a tool and return at once."""
         body = _call(tool, inputs, outputs, settings)
         return Job(_RemoteJobs(self._http), self._http.post("/api/jobs", body))
-
-    def run(
-        self,
-        tool: str,
-        inputs: Mapping[str, str],
-        outputs: Mapping[str, str],
-        *,
-        progress: Progress | None = None,
-        **settings: Any,
-    ) -> Job:
-        """Run a tool and wait for its end."""
-        return self.start(tool, inputs, outputs, **settings).wait(progress)
 
     def jobs(self) -> list[Job]:
         """Return one's jobs."""
@@ -136,19 +106,6 @@ class RemoteSession:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
-
-    def __enter__(self) -> Self:
-        """Use the session in a `with` block."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
     def __repr__(self) -> str:
         """Describe the session, without its token."""

@@ -1,5 +1,6 @@
 """What one can do with a gateway, in this process or over HTTP: the same calls."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -7,6 +8,7 @@ from typing import Any, Protocol, Self
 from numpy.typing import NDArray
 
 from gateway.client.job import Job
+from gateway.errors import CallError
 from gateway.volumes.box import Box, Vector
 from gateway.volumes.points import BoxUm
 from gateway.volumes.volume import Volume
@@ -45,65 +47,93 @@ class Points(Protocol):
         ...
 
 
-class Session(Protocol):
-    """A gateway and somebody who works with it.
+class Looking(ABC):
+    """Finding and reading what a gateway holds."""
 
-    Every method raises the errors of `gateway.errors`: `SignInError`, `ForbiddenError` and
-    `NotFoundError` wherever rights and names are concerned, `StoreError` where the gateway
-    cannot be reached.
-    """
-
+    @abstractmethod
     def me(self) -> dict[str, Any]:
         """Say who asks: name, groups, administrator."""
-        ...
 
+    @abstractmethod
     def datasets(self, words: str = "", **facets: str | Sequence[str]) -> list[dict[str, Any]]:
         """Return the datasets in which all words occur; facets as `species="mouse"`."""
-        ...
 
+    @abstractmethod
     def dataset(self, name: str) -> dict[str, Any]:
         """Return what a dataset holds and what is said of its sample."""
-        ...
 
+    @abstractmethod
     def show(self, ref: str) -> dict[str, Any]:
         """Return all about one thing: metadata, the run that made it, the runs that used it."""
-        ...
 
+    @abstractmethod
     def open(self, ref: str) -> Volume | Points:
-        """Open a volume as a lazy array, or a table; voxels and rows are read when asked for."""
-        ...
+        """Open a volume as a lazy array, or a table; voxels and rows are read when asked for.
+
+        Raises:
+            CallError: The ref names something else.
+        """
 
     def volume(self, ref: str) -> Volume:
-        """Open a volume; `CallError` where the ref names something else."""
-        ...
+        """Open a volume.
+
+        Raises:
+            CallError: The ref names something else.
+        """
+        thing = self.open(ref)
+        if not isinstance(thing, Volume):
+            raise CallError(f"{ref} is a table, not a volume; use session.points(REF)")
+        return thing
 
     def points(self, ref: str) -> Points:
-        """Open a table; `CallError` where the ref names something else."""
-        ...
+        """Open a table.
+
+        Raises:
+            CallError: The ref names something else.
+        """
+        thing = self.open(ref)
+        if isinstance(thing, Volume):
+            raise CallError(f"{ref} is a volume, not a table; use session.volume(REF)")
+        return thing
 
     def cutout(
         self, ref: str, box: Box | tuple[Vector, Vector], *, level: int = 0, channel: int = 0
     ) -> NDArray[Any]:
-        """Read a box of one channel, zyx: `Box` in voxels of the level, two corners in µm."""
-        ...
+        """Read a box of one channel, zyx.
 
+        Args:
+            ref: A volume.
+            box: Voxels of the level, or two corners in micrometres.
+            level: Resolution level.
+            channel: The channel.
+        """
+        volume = self.volume(ref)
+        voxels = box if isinstance(box, Box) else volume.box_um(*box, level)
+        return volume.read(voxels, level=level, channel=channel)
+
+
+class Working(ABC):
+    """Running tools."""
+
+    @abstractmethod
     def tools(self) -> list[dict[str, Any]]:
         """Return the tools there are, a summary of each."""
-        ...
 
+    @abstractmethod
     def tool(self, tool: str) -> dict[str, Any]:
         """Return all about a tool: ports, and settings as JSON Schema."""
-        ...
 
+    @abstractmethod
     def plan(
-        self,
-        tool: str,
-        inputs: Mapping[str, str],
-        outputs: Mapping[str, str],
-        **settings: Any,
+        self, tool: str, inputs: Mapping[str, str], outputs: Mapping[str, str], **settings: Any
     ) -> dict[str, Any]:
-        """Return what a run would do: blocks, memory, bytes, time. Nothing is written."""
-        ...
+        """Return what a run would do: blocks, memory, bytes. Nothing is written."""
+
+    @abstractmethod
+    def start(
+        self, tool: str, inputs: Mapping[str, str], outputs: Mapping[str, str], **settings: Any
+    ) -> Job:
+        """Start a tool, inputs and outputs as port to ref, and return at once."""
 
     def run(
         self,
@@ -114,46 +144,49 @@ class Session(Protocol):
         progress: Progress | None = None,
         **settings: Any,
     ) -> Job:
-        """Run a tool and wait for its end, telling `progress`; Ctrl-C stops the job."""
-        ...
+        """Run a tool and wait for its end, telling `progress`; Ctrl-C stops the job.
 
-    def start(
-        self,
-        tool: str,
-        inputs: Mapping[str, str],
-        outputs: Mapping[str, str],
-        **settings: Any,
-    ) -> Job:
-        """Start a tool and return at once."""
-        ...
+        Raises:
+            RunError: It failed; says why.
+        """
+        return self.start(tool, inputs, outputs, **settings).wait(progress)
 
+    @abstractmethod
     def jobs(self) -> list[Job]:
         """Return one's jobs, the latest first."""
-        ...
 
+    @abstractmethod
     def job(self, job: str) -> Job:
         """Return one job."""
-        ...
 
+
+class Session(Looking, Working):
+    """A gateway and somebody who works with it.
+
+    Every method raises the errors of `gateway.errors`: `SignInError`, `ForbiddenError` and
+    `NotFoundError` wherever rights and names are concerned, `StoreError` where the gateway
+    cannot be reached.
+    """
+
+    @abstractmethod
     def links(self, dataset: str) -> list[dict[str, Any]]:
         """Return the share links of a dataset, also those that ended."""
-        ...
 
+    @abstractmethod
     def share(self, dataset: str, entry: str | None = None, **wanted: Any) -> dict[str, Any]:
         """Make a share link of a dataset or one thing of it: `role`, `days`, `note`."""
-        ...
 
+    @abstractmethod
     def revoke(self, dataset: str, link: str) -> None:
         """End a share link, by its id."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of connections and files."""
-        ...
 
     def __enter__(self) -> Self:
         """Use the session in a `with` block."""
-        ...
+        return self
 
     def __exit__(
         self,
@@ -162,4 +195,4 @@ class Session(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Close the session."""
-        ...
+        self.close()
