@@ -21,7 +21,7 @@ from sqlalchemy import insert
 
 from gateway.records.access_tables import GrantRow, MemberRow, PersonRow
 from gateway.records.database import writing
-from gateway.records.rows import DatasetRecord, dataset_row, facet_values
+from gateway.records.rows import DatasetRecord, dataset_row, facet_values, join_facets
 from gateway.records.tables import DatasetRow, EntryRow, FacetRow, RunPortRow, RunRow
 from gateway.service.access.actor import Actor
 from gateway.service.access.sessions import open_session
@@ -80,7 +80,7 @@ def fill(gateway: Gateway, datasets: int, runs: int) -> None:
         ):
             for batch in batches(rows):
                 if table is DatasetRow:
-                    facets = [facet for row in batch for facet in row.pop("facets")]
+                    facets = [facet for row in batch for facet in row.pop("rows")]
                     connection.execute(insert(DatasetRow), batch)
                     connection.execute(insert(FacetRow), facets)
                 else:
@@ -114,11 +114,10 @@ def rows_of_datasets(
         }
         row = dataset_row(DatasetRecord(name=name, info=info))
         values = {"name": name, "info": info, "search": row.search, "title": row.title}
-        facets = [
-            {"dataset": name, "facet": facet, "value": value}
-            for facet, value in facet_values(info, made)
-        ]
-        yield {**values, "made": made, "changed": made, "facets": facets}
+        facets = facet_values(info, made)
+        rows = [{"dataset": name, "facet": facet, "value": value} for facet, value in facets]
+        times = {"made": made, "changed": made}
+        yield {**values, **times, "facets": join_facets(facets), "rows": rows}
 
 
 def rows_of_entries(names: list[str]) -> Iterator[dict[str, object]]:
@@ -213,25 +212,38 @@ async def measure_web(gateway: Gateway) -> None:
                 taken = []
                 for query in queries():
                     values = {"q": query.words, "sort": query.sort, "page": query.page}
-                    started = time.perf_counter()
+                    begin = now()
                     answer = await client.get(path, params={**values, **query.chosen})
-                    taken.append(time.perf_counter() - started)
+                    taken.append(since(begin))
                     answer.raise_for_status()
                 report(f"GET {path}, {person}", taken[1:])
 
 
-def timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    begin = now()
     work()
-    return time.perf_counter() - started
+    return since(begin)
 
 
-def report(what: str, seconds: list[float]) -> None:
-    cuts = quantiles([value * 1000 for value in seconds], n=100, method="inclusive")
-    verdict = "within" if cuts[94] <= BAR_MS else "OVER"
+def now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def since(begin: tuple[float, float]) -> tuple[float, float]:
+    """Return wall and processor time: on a busy machine only the second is of this work."""
+    return time.perf_counter() - begin[0], time.process_time() - begin[1]
+
+
+def report(what: str, taken: list[tuple[float, float]]) -> None:
+    wall, processor = (
+        quantiles([one[which] * 1000 for one in taken], n=100, method="inclusive")
+        for which in (0, 1)
+    )
+    verdict = "within" if wall[94] <= BAR_MS else "OVER"
     print(
-        f"{what:38} {len(seconds)} requests: p50 {cuts[49]:6.1f} ms, p95 {cuts[94]:6.1f} ms "
-        f"({verdict} the bar of {BAR_MS} ms), worst {max(seconds) * 1000:.1f} ms"
+        f"{what:28} {len(taken)} requests: p50 {wall[49]:5.1f} ms, p95 {wall[94]:5.1f} ms "
+        f"({verdict} the bar of {BAR_MS} ms); processor p50 {processor[49]:.1f} ms, "
+        f"p95 {processor[94]:.1f} ms"
     )
 
 

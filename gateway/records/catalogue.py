@@ -18,6 +18,7 @@ from gateway.records.rows import (
     entry_record,
     entry_row,
     facet_values,
+    join_facets,
     load_sources,
     replace_facets,
     replace_run,
@@ -244,5 +245,7 @@ def _put_dataset(session: Session, record: DatasetRecord, before: _Times | None 
     row = session.merge(dataset_row(record))
     row.made = row.made or first or (before or _NEVER)[0] or now
     row.changed = now if before is None else last or before[1] or now
+    facets = facet_values(record.info, row.made)
+    row.facets = join_facets(facets)
     session.flush()
-    replace_facets(session, record.name, facet_values(record.info, row.made))
+    replace_facets(session, record.name, facets)

@@ -19,6 +19,7 @@ from gateway.records.tables import (
 )
 
 _PLAIN = tuple(name for name in RunRow.__table__.columns.keys())  # noqa: SIM118
+_BETWEEN = "\x1f"
 _NAME = 120
 """Longest name of a dataset."""
 
@@ -67,6 +68,16 @@ def facet_values(info: Mapping[str, Any], made: datetime | None) -> list[tuple[s
     tags = [("tag", tag) for tag in info.get("tags") or ()]
     found = [*single, ("year", year), *people, *tags]
     return sorted({(facet, str(value)) for facet, value in found if value})
+
+
+def join_facets(values: Iterable[tuple[str, str]]) -> str:
+    """Return facets as one text, which `split_facets` takes apart."""
+    return _BETWEEN.join(f"{facet}={value.replace(_BETWEEN, ' ')}" for facet, value in values)
+
+
+def split_facets(text: str) -> list[str]:
+    """Return each facet and value, as `species=Mus musculus`."""
+    return text.split(_BETWEEN) if text else []
 
 
 def replace_facets(session: Session, name: str, values: Iterable[tuple[str, str]]) -> None:

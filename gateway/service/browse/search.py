@@ -1,14 +1,17 @@
 """Search: the datasets an actor may see, narrowed by words and facets, counted and paged."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any, Literal, cast, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select
+from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from gateway.errors import CallError
 from gateway.records.database import reading
+from gateway.records.rows import split_facets
 from gateway.records.tables import DatasetRow, EntryRow, FacetRow
 from gateway.service.access.actor import Actor
 from gateway.service.access.rights import visible_entries
@@ -111,14 +114,14 @@ def search(gateway: Gateway, actor: Actor, query: Query) -> Found:
     """
     with reading(gateway.database) as connection:
         wanted = _conditions(actor, query)
-        total = connection.scalar(select(func.count()).select_from(DatasetRow).where(*wanted)) or 0
+        total, facets = _count_facets(connection, actor, query)
         return Found(
             total=total,
             page=query.page,
             pages=max(1, -(-total // query.size)),
             size=query.size,
             datasets=_cards(connection, actor, query, wanted),
-            facets=_count_facets(connection, actor, query),
+            facets=facets,
         )
 
 
@@ -207,42 +210,37 @@ def _cover(entries: Iterable[CardEntry]) -> str | None:
 
 def _count_facets(
     connection: Connection, actor: Actor, query: Query
-) -> dict[Facet, tuple[FacetValue, ...]]:
-    counts: dict[Facet, list[FacetValue]] = {facet: [] for facet in FACETS}
-    chosen = {facet for facet in FACETS if query.chosen.get(facet)}
-    rest = [facet for facet in FACETS if facet not in chosen]
-    _add_counts(connection, _facet_query(_conditions(actor, query), rest), query, counts)
-    for facet in chosen:
-        # what else of this facet could be chosen instead: it must not narrow itself down
-        statement = _facet_query(_conditions(actor, query, besides=facet), [facet])
-        _add_counts(connection, statement, query, counts)
-    return {facet: _shown(facet, values) for facet, values in counts.items()}
+) -> tuple[int, dict[Facet, tuple[FacetValue, ...]]]:
+    """Return the number of datasets found, and how many have which value of which facet."""
+    total, counts = _count(connection, _conditions(actor, query))
+    for facet in FACETS:
+        if query.chosen.get(facet):
+            # what else of this facet could be chosen instead: it must not narrow itself down
+            _, others = _count(connection, _conditions(actor, query, besides=facet))
+            counts[facet] = others[facet]
+    return total, {facet: _shown(facet, counts[facet], query) for facet in FACETS}
 
 
-def _facet_query(wanted: list[ColumnElement[bool]], facets: list[Facet]) -> Select[str, str, int]:
-    number = func.count().label("number")
-    statement = select(FacetRow.facet, FacetRow.value, number).where(FacetRow.facet.in_(facets))
-    if wanted:
-        names = select(DatasetRow.name).where(*wanted)
-        statement = statement.where(FacetRow.dataset.in_(names))
-    return statement.group_by(FacetRow.facet, FacetRow.value)
+def _count(
+    connection: Connection, wanted: list[ColumnElement[bool]]
+) -> tuple[int, dict[Facet, list[tuple[str, int]]]]:
+    """Count facets here: a database takes three times as long to join and group their rows."""
+    texts = connection.scalars(select(DatasetRow.facets).where(*wanted)).all()
+    found: dict[Facet, list[tuple[str, int]]] = {facet: [] for facet in FACETS}
+    for item, number in Counter(chain.from_iterable(map(split_facets, texts))).items():
+        facet, _, value = item.partition("=")
+        found[cast("Facet", facet)].append((value, number))
+    return len(texts), found
 
 
-def _add_counts(
-    connection: Connection,
-    statement: Select[str, str, int],
-    query: Query,
-    counts: dict[Facet, list[FacetValue]],
-) -> None:
-    for name, value, number in connection.execute(statement):
-        facet = cast("Facet", name)
-        chosen = value in query.chosen.get(facet, ())
-        counts[facet].append(FacetValue(value=value, count=number, chosen=chosen))
-
-
-def _shown(facet: Facet, values: list[FacetValue]) -> tuple[FacetValue, ...]:
-    ordered = sorted(values, key=lambda value: (-value.count, value.value.lower()))
-    shown = [value for number, value in enumerate(ordered) if value.chosen or number < _SHOWN]
+def _shown(facet: Facet, counts: list[tuple[str, int]], query: Query) -> tuple[FacetValue, ...]:
+    chosen = query.chosen.get(facet, ())
+    ordered = sorted(counts, key=lambda item: (-item[1], item[0].lower()))
+    shown = [
+        FacetValue(value=value, count=count, chosen=value in chosen)
+        for number, (value, count) in enumerate(ordered)
+        if number < _SHOWN or value in chosen
+    ]
     if facet == "year":
         shown.sort(key=lambda value: value.value, reverse=True)
     return tuple(shown)

@@ -89,7 +89,8 @@ def _create_descriptions() -> None:
 
 
 def _widen_datasets() -> None:
-    op.add_column("datasets", sa.Column("title", sa.Text, nullable=False, server_default=""))
+    for name in ("title", "facets"):
+        op.add_column("datasets", sa.Column(name, sa.Text, nullable=False, server_default=""))
     for name in ("made", "changed"):
         op.add_column("datasets", sa.Column(name, sa.DateTime(timezone=True)))
     op.create_index("ix_datasets_changed", "datasets", ["changed"])
@@ -97,19 +98,23 @@ def _widen_datasets() -> None:
     for name, info in connection.execute(sa.text("SELECT name, info FROM datasets")).all():
         said = json.loads(info) if isinstance(info, str) else info
         title = (said.get("title") or name).lower()
+        single = ("species", "stain", "licence")
+        values = {(facet, said[facet]) for facet in single if said.get(facet)}
+        values |= {("person", person) for person in said.get("people") or () if person}
+        values |= {("tag", tag) for tag in said.get("tags") or () if tag}
         connection.execute(
-            sa.text("UPDATE datasets SET title = :title WHERE name = :name"),
-            {"title": title, "name": name},
+            sa.text("UPDATE datasets SET title = :title, facets = :facets WHERE name = :name"),
+            {
+                "title": title,
+                "facets": "\x1f".join(f"{facet}={value}" for facet, value in sorted(values)),
+                "name": name,
+            },
         )
-        values = {(facet, said.get(facet)) for facet in ("species", "stain", "licence")}
-        values |= {("person", person) for person in said.get("people") or ()}
-        values |= {("tag", tag) for tag in said.get("tags") or ()}
         for facet, value in values:
-            if value:
-                connection.execute(
-                    sa.text("INSERT INTO facets VALUES (:dataset, :facet, :value)"),
-                    {"dataset": name, "facet": facet, "value": value},
-                )
+            connection.execute(
+                sa.text("INSERT INTO facets VALUES (:dataset, :facet, :value)"),
+                {"dataset": name, "facet": facet, "value": value},
+            )
 
 
 def _widen_run_ports() -> None:
