@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import CallError
-from gateway.galaxy.fields import Field, fields_of
 from gateway.galaxy.formats import FILE_FORMATS
+from gateway.toolkit.fields import Field, fields_of
 from gateway.toolkit.spec import ToolSpec
 
 

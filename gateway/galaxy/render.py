@@ -3,8 +3,8 @@
 import re
 from xml.etree import ElementTree as ET
 
-from gateway.galaxy.fields import Bounds, Field, fields_of, label
 from gateway.galaxy.formats import FILE_FORMATS, datatype
+from gateway.toolkit.fields import Bounds, Field, fields_of, label
 from gateway.toolkit.spec import Port, ToolSpec
 
 PROFILE = "24.2"
