@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -147,3 +148,9 @@ def brain_server(
     with serving(path) as running:
         fill_dataset(running.gateway.store, "brain")
         yield running
+
+
+@pytest.fixture(scope="session", name="serving")
+def serving_home() -> Callable[..., Any]:
+    """Return what serves a home until its block ends: `with serving(home) as server`."""
+    return serving

@@ -98,7 +98,7 @@ def change(
 def history(request: Request, gateway: GatewayHere, actor: Viewer, dataset: str) -> Response:
     """Show every version of the description, and what each changed."""
     versions = list_descriptions(gateway, dataset)
-    earlier: list[Description | None] = [*versions[1:], None]
+    earlier: list[Description | None] = [*versions[1:], None][: len(versions)]
     return page(
         request,
         "dataset_history.html",
