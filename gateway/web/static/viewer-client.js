@@ -75,14 +75,6 @@ export function picture(viewer, width = 0) {
   return copy;
 }
 
-/** Binds a key inside the frame, in all panels, before the client's own. */
-export function bindKey(viewer, key, name, act) {
-  viewer.inputEventBindings.global.set(key, name);
-  viewer.inputEventBindings.sliceView.set(key, name);
-  viewer.inputEventBindings.perspectiveView.set(key, name);
-  viewer.bindAction(name, (event) => { event.stopPropagation(); act(event); });
-}
-
 /** Where the cross is, and where the mouse is if it is over a panel: micrometres, zyx. */
 export function places(viewer) {
   const space = viewer.coordinateSpace.value;

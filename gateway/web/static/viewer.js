@@ -1,7 +1,7 @@
 // The viewer page: loads the state first, then lets it be changed, saved and shared.
 
 import { ask, copy, root, say } from "./viewer-api.js";
-import { bindKey, goTo, picture, restore, settled, startClient, stateOf } from "./viewer-client.js";
+import { goTo, picture, restore, settled, startClient, stateOf } from "./viewer-client.js";
 import { openBox } from "./viewer-box.js";
 import { openCompare } from "./viewer-compare.js";
 import { watchBlank } from "./viewer-doctor.js";
@@ -22,6 +22,8 @@ export async function begin(prepare = (state) => state) {
     const [viewer, state] = await Promise.all([startClient(frame), loadState()]);
     session.viewer = viewer;
     session.given = structuredClone(state);
+    // beyond the data: dark, so that the eye stays with the data
+    state.crossSectionBackgroundColor ??= "#16191d";
     restore(viewer, prepare(state));
   } catch (error) {
     document.body.dataset.viewer = "failed";
@@ -90,7 +92,6 @@ function wire() {
       dialog("help").showModal();
     }, true);
   }
-  bindKey(viewer, "keyh", "gateway-help", () => dialog("help").showModal());
   reflect();
   watchBlank(session);
 }
@@ -159,5 +160,3 @@ function measure() {
   addEventListener("resize", fit);
   fit();
 }
-
-if (!document.body.querySelector("[data-review]")) begin();

@@ -1,0 +1,5 @@
+// The entry of the viewer page.
+
+import { begin } from "./viewer.js";
+
+begin();
