@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from gateway.errors import GatewayError, SettingsError
-from gateway.service.access.login import local_administrator, login_key
+from gateway.service.access.login import local_administrator, login_key, providers
 from gateway.service.gateway import open_gateway
 from gateway.web.server import serve
 
@@ -27,6 +27,7 @@ def main() -> int:
     try:
         gateway = open_gateway()
         with gateway.catalogue:
+            providers(gateway)  # a missing setting is told now, not to who signs in
             key = login_key(gateway, local_administrator(gateway))
 
             def started(address: str) -> None:

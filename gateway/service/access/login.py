@@ -1,6 +1,7 @@
 """Signing in: by an identity provider, by the link `gateway serve` prints, by one-time links."""
 
 import getpass
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -57,8 +58,16 @@ def providers(gateway: Gateway) -> dict[str, IdentityProvider]:
 
 def local_administrator(gateway: Gateway) -> str:
     """Return who started the gateway on this machine, as an administrator of it."""
-    name = getpass.getuser()
-    return ensure_person(gateway, name, administrator=True)
+    return ensure_person(gateway, account_name(), administrator=True)
+
+
+def account_name() -> str:
+    """Return the name of this machine's account, as a person can have it."""
+    try:
+        account = getpass.getuser()
+    except (OSError, KeyError):  # containers run under ids without a name
+        account = ""
+    return re.sub(r"[^A-Za-z0-9_.@+\-]", "_", account).lstrip("_.@+-")[:120] or "administrator"
 
 
 def login_key(gateway: Gateway, person: str) -> str:

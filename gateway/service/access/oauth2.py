@@ -2,19 +2,26 @@
 
 import hmac
 import secrets
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.httpx_client import OAuth2Client
 
 from gateway.errors import CallError, SettingsError, SignInError
 from gateway.service.access.groups import check_group
 from gateway.service.access.people import check_person
 from gateway.service.access.providers import Identity, Start
 from gateway.service.settings import Settings
+
+with warnings.catch_warnings():
+    # it would rather have httpx2, and says so to everybody who starts the program
+    import authlib.deprecate  # noqa: F401 - sets a filter of its own, before ours
+
+    warnings.simplefilter("ignore")
+    from authlib.integrations.httpx_client import OAuth2Client
 
 _PATIENCE_S = 10.0
 _VERIFIER_LENGTH = 64
@@ -127,6 +134,7 @@ class OAuth2Provider:
             scope=self._settings.oauth2_scope,
             code_challenge_method="S256",
             timeout=_PATIENCE_S,
+            leeway=0,  # the token is used at once: one that lives for a minute will do
         )
 
 
