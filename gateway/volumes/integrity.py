@@ -117,6 +117,20 @@ def check_shards(volume: Volume, *, threads: int = 1) -> Iterator[CheckedShard]:
                 yield from pool.map(check, batch)
 
 
+def check_lost_shard(volume: Volume, level: int, time: int, channel: int, box: Box) -> bool:
+    """Whether the shard of a box is gone although it held something; without a file it reads zero.
+
+    Raises:
+        NotFoundError: The volume has no record: it is not complete, or others wrote it.
+        CorruptionError: The record does not fit the volume.
+        StoreError: The storage failed.
+    """
+    shard = _Shard(level, time, channel, box)
+    if volume.store.exists(f"{volume.key}/{shard_key(volume.info, *shard)}"):
+        return False
+    return bool(_check_shard(volume, volume.cells(level), shard).findings)
+
+
 def _check_shard(volume: Volume, recorded: NDArray[np.uint8], shard: _Shard) -> CheckedShard:
     file = f"{volume.key}/{shard_key(volume.info, *shard)}"
     hashes = recorded[shard.time, shard.channel]

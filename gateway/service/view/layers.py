@@ -26,11 +26,11 @@ POINTS_SHADER = """#uicontrol vec3 colour color
 void main() {
   setColor(colour);
   setPointMarkerSize(size);
-  setPointMarkerBorderWidth(1.0);
+  setPointMarkerBorderWidth(0.5);
 }
 """
-_POINT_SIZE = 6.0
-_POINT_SPACING = 4.0
+_POINT_SIZE = 4.0
+_POINT_SPACING = 6.0
 """Pixels between points that the viewer aims for: finer levels load as one comes nearer."""
 
 

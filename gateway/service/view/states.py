@@ -184,13 +184,15 @@ def _open_all(
 
 
 def _size(item: Placed) -> float:
-    return float(np.prod(item.thing.info.shape)) if isinstance(item.thing, Volume) else 0.0
+    if isinstance(item.thing, Volume):
+        return float(np.prod(item.thing.info.shape))
+    return float(item.thing.count) if isinstance(item.thing, PointsTable) else 0.0
 
 
 def _hidden(placed: Sequence[Placed]) -> frozenset[str]:
-    """Name the layers that are there but not shown: all images and labels after the first."""
+    """Name what is there but not shown: of images, labels and points all after the first."""
     hidden = set()
-    for kind in ("image", "labels"):
+    for kind in ("image", "labels", "points"):
         same = [item.entry.ref.name for item in placed if item.entry.kind == kind]
         hidden.update(same[1:])
     return frozenset(hidden)

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.service.access.rights import visible_entries
 from gateway.service.view import saved
+from gateway.service.view.blank import diagnose
 from gateway.service.view.compare import Mode, compare_state
 from gateway.service.view.states import Rendering, viewer_state
+from gateway.volumes.ref import Ref
 from gateway.web.rules import Anyone, GatewayHere, PartViewer, Person, Viewer
 
 router = APIRouter(prefix="/api", tags=["views"])
@@ -158,3 +160,20 @@ def view_versions(gateway: GatewayHere, actor: Anyone, view: str) -> list[dict[s
 def delete_view(gateway: GatewayHere, actor: Person, view: str) -> None:
     """Remove a view with all its versions."""
     saved.delete_view(gateway, actor, view)
+
+
+@router.get("/doctor/{dataset}/{entry}")
+def doctor(
+    gateway: GatewayHere,
+    actor: Viewer,
+    dataset: str,
+    entry: str,
+    status: Annotated[
+        int | None,
+        Query(ge=0, le=599, description="What the viewer was answered; 0 for nothing at all."),
+    ] = None,
+) -> dict[str, Any]:
+    """Say why a viewer may show nothing of an entry, the surest reasons first."""
+    del actor
+    found = diagnose(gateway, Ref(dataset, entry), status)
+    return {"ref": f"{dataset}/{entry}", "findings": [finding.to_json() for finding in found]}
