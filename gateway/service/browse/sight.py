@@ -1,7 +1,7 @@
 """Runs as an actor may see them: what lies in datasets that are closed to it is not named."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -11,7 +11,7 @@ from gateway.records.database import reading
 from gateway.records.runs import PortRecord, RunRecord
 from gateway.records.tables import SourceFileRow
 from gateway.service.access.actor import Actor, Role
-from gateway.service.access.rights import role_on
+from gateway.service.access.rights import role_on, visible_entries
 from gateway.service.gateway import Gateway
 
 
@@ -61,7 +61,10 @@ def seen_runs(gateway: Gateway, actor: Actor, runs: Iterable[RunRecord]) -> list
     records = list(runs)
     sees = sight_of(gateway, actor)
     files = _count_files(gateway, [run.id for run in records])
-    return [_seen(run, sees, *files.get(run.id, (0, 0))) for run in records]
+    seen = [_seen(run, sees, *files.get(run.id, (0, 0))) for run in records]
+    if visible_entries(actor) is None:
+        return seen
+    return [replace(run, person=None) for run in seen]  # who is no part of one thing
 
 
 def _seen(run: RunRecord, sees: Callable[[str], bool], files: int, size: int) -> SeenRun:
