@@ -13,6 +13,7 @@ from gateway.records.recorder import add_to_crate
 from gateway.records.rows import DatasetRecord, EntryRecord
 from gateway.records.runs import PortRecord, RunRecord
 from gateway.service.gateway import Gateway
+from gateway.service.review.recovery import recover_layers
 from gateway.service.view.saved_files import restore_views
 from gateway.volumes.dataset import (
     DatasetInfo,
@@ -35,6 +36,8 @@ class RebuildReport:
     """Runs that the crates tell of; failed and cancelled ones of before are kept beside them."""
     crates_restored: tuple[str, ...]
     """Datasets whose crate lacked runs that the catalogue knew."""
+    layers_restored: tuple[str, ...] = ()
+    """Annotation layers that the database lacked, or had in an earlier version."""
     problems: tuple[str, ...]
     """What could not be read, and so is not in the catalogue, or not in full."""
 
@@ -58,6 +61,7 @@ def rebuild_catalogue(gateway: Gateway) -> RebuildReport:
     for name in list_datasets(gateway.store):
         gathered.add(gateway, name, known)
     gateway.catalogue.replace_all(gathered.datasets, gathered.entries, gathered.runs.values())
+    layers = recover_layers(gateway)
     for dataset in gathered.datasets:
         gathered.problems += restore_views(gateway, dataset.name)
     return RebuildReport(
@@ -65,7 +69,8 @@ def rebuild_catalogue(gateway: Gateway) -> RebuildReport:
         entries=len(gathered.entries),
         runs=len(gathered.runs),
         crates_restored=tuple(gathered.restored),
-        problems=tuple(gathered.problems),
+        layers_restored=tuple(layers.restored),
+        problems=(*gathered.problems, *layers.problems),
     )
 
 

@@ -47,6 +47,7 @@ from gateway.web.routes import (
     health,
     jobs,
     layer_edits,
+    layer_files,
     layer_queues,
     layers,
     links,
@@ -83,6 +84,7 @@ _API = (
     layers,
     layer_edits,
     layer_queues,
+    layer_files,
 )
 _PAGES = (
     login,

@@ -10,6 +10,7 @@ from gateway.cli.shared import Shared, pass_shared, shared_options
 from gateway.records.runs import RunRecord
 from gateway.service.listing import list_runs
 from gateway.service.rebuild import RebuildReport, rebuild_catalogue
+from gateway.service.review.keeping import store_layers
 
 
 @click.group("catalog")
@@ -50,11 +51,26 @@ def runs(shared: Shared, dataset: str | None, limit: int) -> None:
     answer(data, _run_lines(records), as_json=shared.json)
 
 
+@command.command("layers")
+@shared_options
+@pass_shared
+def layers(shared: Shared) -> None:
+    """Write changed annotation layers into the folders of their datasets.
+
+    A running service does so by itself, a few seconds after the last edit.
+    """
+    with opened(shared) as gateway:
+        stored = store_layers(gateway)
+    answer({"stored": stored}, [f"wrote {each}" for each in stored], as_json=shared.json)
+
+
 def _rebuild_lines(report: RebuildReport) -> Iterable[str]:
     for problem in report.problems:
         yield f"left out: {problem}"
     for dataset in report.crates_restored:
         yield f"the record beside {dataset} was completed from the old catalogue"
+    for layer in report.layers_restored:
+        yield f"the annotation layer {layer} came back from its dataset"
     yield f"{report.datasets} datasets, {report.entries} things, {report.runs} runs"
 
 

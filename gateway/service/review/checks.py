@@ -3,11 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from gateway.errors import BoxError, CallError
 from gateway.records.annotations import SHAPES, STATUSES, Fields, Layer, Shape
 from gateway.volumes.box import Vector
+from gateway.volumes.layer_columns import BORN, CHANGED, FIXED
 from gateway.volumes.points import BoxUm
 
 MOST_EDITS = 10_000
@@ -15,6 +16,7 @@ MOST_CLASSES = 200
 _MOST_CORNERS = 1000
 _LONGEST_NAME = 60
 _LONGEST_TEXT = 4000
+_LONGEST_PROPERTY = 100
 _MOST_PROPERTIES = 100
 _CORNERS: dict[Shape, tuple[int, int]] = {
     "point": (1, 1),
@@ -52,7 +54,7 @@ def check_classes(given: Sequence[Mapping[str, Any] | str]) -> list[dict[str, An
     free = [n for n in range(1, _KEYS + 1) if n not in {item.get("key") for item in asked}]
     for number, item in enumerate(asked):
         name = item.get("name")
-        if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
+        if not _is_text(name) or not name.strip() or len(name) > _LONGEST_NAME:
             raise CallError(
                 f"the class name {name!r} is not allowed; expected 1 to {_LONGEST_NAME} characters"
             )
@@ -197,7 +199,7 @@ def check_comment(layer: Layer, value: Any, what: str) -> str:
         CallError: It is no text, or too long.
     """
     del layer
-    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or "\x00" in value:
+    if not _is_text(value):
         raise CallError(
             f"{what} has the comment {str(value)[:40]!r}; "
             f"expected text of at most {_LONGEST_TEXT} characters"
@@ -215,7 +217,7 @@ def check_properties(layer: Layer, value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, Mapping) or len(value) > _MOST_PROPERTIES:
         raise CallError(f"{what} has no properties by name, or more than {_MOST_PROPERTIES}")
     for name, item in value.items():
-        if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= 100:  # noqa: PLR2004
+        if not _is_text(name) or not name.isprintable() or not 0 < len(name) <= _LONGEST_PROPERTY:
             raise CallError(f"{what} has a property {name!r}; expected a name of printable text")
         if name in RESERVED:
             raise CallError(f"{what} has a property {name!r}, which is a column of every layer")
@@ -223,7 +225,7 @@ def check_properties(layer: Layer, value: Any, what: str) -> dict[str, Any]:
         finite = not isinstance(item, float) or math.isfinite(item)
         # JSON databases and tables keep 64 bits
         fits = not isinstance(item, int) or -(2**63) <= item < 2**63
-        short = not isinstance(item, str) or (len(item) <= _LONGEST_TEXT and "\x00" not in item)
+        short = not isinstance(item, str) or _is_text(item)
         if not (plain and finite and fits and short):
             raise CallError(
                 f"{what} sets the property {name!r} to {json.dumps(item, default=str)[:60]}; "
@@ -232,10 +234,15 @@ def check_properties(layer: Layer, value: Any, what: str) -> dict[str, Any]:
     return dict(value)
 
 
-RESERVED = frozenset(
-    {"z_um", "y_um", "x_um", "id", "shape", "points", "class", "status", "comment"}
-)
-"""Columns that every exported layer has."""
+def _is_text(value: Any) -> TypeGuard[str]:
+    """Whether a value is text of a length that every database and file format keeps."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or "\x00" in value:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
+RESERVED = frozenset({*FIXED, BORN, CHANGED})
+"""Columns that every exported layer has, or that a layer in the folder has."""
 
 _CHECKS: dict[str, Any] = {
     "points": None,
