@@ -1,6 +1,7 @@
 """A real chromium, signed in to a real service: pages, console errors, screenshots."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -8,12 +9,20 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from gateway.run.plan import RunOptions
+from gateway.service.gateway import open_gateway
+from gateway.service.home import init_home
+from gateway.service.runs import run_tool
+from gateway.toolkit.call import make_call
+from gateway.toolkit.registry import get_tool
 
 _ROOT = Path(__file__).parents[2]
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -45,7 +54,7 @@ def _web_fixtures():
 
 _WEB = _web_fixtures()
 Server = _WEB.Server
-home, serve, server = _WEB.home, _WEB.serve, _WEB.server
+serve, server = _WEB.serve, _WEB.server
 
 
 @dataclass
@@ -73,6 +82,21 @@ class Visitor:
         """Wait until all visible chunks of the framed viewer are drawn."""
         self.page.wait_for_function("() => document.body.dataset.viewer === 'settled'")
         self.page.wait_for_timeout(300)
+
+    def client(self, script: str, argument: object = None) -> Any:
+        """Evaluate an expression of `viewer` in the frame, and of `given`."""
+        return self.page.evaluate(
+            "([script, given]) => new Function('viewer', 'given', `return ${script}`)"
+            "(document.getElementById('client').contentWindow.viewer, given)",
+            [script, argument],
+        )
+
+    def panel(self) -> tuple[float, float]:
+        """Return where on the page the middle of the one slice panel is."""
+        box = self.page.frame_locator("#client").locator(".neuroglancer-rendered-data-panel")
+        where = box.first.bounding_box()
+        assert where is not None
+        return where["x"] + where["width"] / 2, where["y"] + where["height"] / 2
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +166,37 @@ def _listen(visitor: Visitor) -> None:
 
     visitor.page.on("console", told)
     visitor.page.on("pageerror", lambda error: visitor.troubles.append(str(error)))
+
+
+CUBE = {
+    "shape": (48, 96, 96),
+    "low": (16, 24, 56),
+    "high": (32, 40, 72),
+    "voxel_um": (2.0, 1.0, 1.0),
+}
+"""A dark volume with one bright cube: where it is seen is where it must be."""
+
+
+@pytest.fixture(scope="session")
+def cube_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home whose dataset `cube` holds the volume `raw`; no test changes it."""
+    folder = tmp_path_factory.mktemp("cube")
+    voxels = np.random.default_rng(3).integers(80, 120, CUBE["shape"]).astype(np.uint16)
+    voxels[tuple(slice(a, b) for a, b in zip(CUBE["low"], CUBE["high"], strict=True))] = 4000
+    np.save(folder / "cube.npy", voxels)
+    init_home(folder / "home")
+    gateway = open_gateway(folder / "home")
+    with gateway.catalogue:
+        settings = {"voxel_um": json.dumps(CUBE["voxel_um"])}
+        inputs = {"source": str(folder / "cube.npy")}
+        outputs = {"image": "cube/raw"}
+        call = make_call(get_tool("ingest_volume"), inputs, outputs, settings)
+        run_tool(gateway, call, RunOptions(workers=1))
+    return folder / "home"
+
+
+@pytest.fixture
+def home(cube_home: Path, tmp_path: Path) -> Path:
+    """Return a home of a test's own with the dataset `cube`."""
+    shutil.copytree(cube_home, tmp_path / "home")
+    return tmp_path / "home"
