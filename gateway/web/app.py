@@ -107,7 +107,8 @@ def create_app(gateway: Gateway) -> ASGIApp:
     """Return the web service of a gateway."""
     settings = gateway.settings
     app: ASGIApp = Switch(gateway, DataEndpoint(gateway), Stopping(create_routes(gateway)))
-    parts = (("/api/uploads", int(settings.upload) + _FRAMING),)
+    most = int(settings.upload) + _FRAMING
+    parts = (("/api/uploads*", most), ("/api/layers/*/import", most))
     app = Guarded(app, base_url=settings.base_url, body=int(settings.body), larger=parts)
     app = Observed(app, log_chunks=settings.log_chunks)
     return Proxied(app, settings.base_url)

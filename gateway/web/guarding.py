@@ -1,6 +1,7 @@
 """Headers that keep a page to itself, and the largest body that is taken."""
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -47,7 +48,7 @@ class Guarded:
             app: The application; a header it sets itself stands.
             base_url: What people type; `https` promises that it stays so.
             body: Largest body, in bytes.
-            larger: Beginnings of paths with another limit.
+            larger: Patterns of paths with another limit, such as `/api/uploads*`.
         """
         self._app = app
         self._headers = dict(_ALWAYS)
@@ -76,7 +77,7 @@ class Guarded:
         if scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, guard)
             return
-        limit = next((n for start, n in self._larger if path.startswith(start)), self._body)
+        limit = next((n for like, n in self._larger if fnmatchcase(path, like)), self._body)
         length = _declared_length(scope)
         if length is not None and length > limit:
             await _refuse(limit)(scope, receive, guard)
