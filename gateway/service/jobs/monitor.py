@@ -162,7 +162,7 @@ def _raw_bytes(row: Row[Any]) -> int:
     facts = row.facts or {}
     try:
         if "shape" in facts:  # of all axes, channels and times too
-            return int(math.prod(facts["shape"])) * np.dtype(facts["dtype"]).itemsize
+            return int(math.prod(facts["shape"]) * np.dtype(facts["dtype"]).itemsize)
         return int(facts["count"]) * len(facts["columns"]) * _COLUMN_BYTES
     except (KeyError, TypeError, ValueError):
         return 0
