@@ -94,7 +94,7 @@ def make_link(
     require(gateway, actor, parse_dataset(dataset), Role.OWNER)
     _check(role, life, note)
     _check_there(gateway, dataset, entry)
-    link, now = secrets.token_urlsafe(9), datetime.now(UTC)
+    link, now = secrets.token_hex(8), datetime.now(UTC)
     values: dict[str, Any] = {"dataset": dataset, "entry": entry, "role": role.label}
     values["note"] = note.strip()
     values |= {"made_by": actor.name, "made": now, "expires": now + life}

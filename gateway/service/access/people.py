@@ -1,6 +1,8 @@
 """The people of a gateway: added, changed, deactivated."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -164,7 +166,7 @@ def change_person(
     values = {key: value for key, value in given.items() if value is not None}
     with changing(gateway) as connection:
         _require_known(connection, name)
-        with keeping_owners(connection):
+        with keeping_owners(connection), _keeping_administrators(connection):
             if heir is not None:
                 _require_known(connection, heir)
                 given_on = pass_on(connection, name, heir)
@@ -174,7 +176,6 @@ def change_person(
                 connection.execute(mine.values(**values))
             if active is False:
                 _end_all(connection, name)
-        _require_administrators(connection)
         note(gateway, actor, "person changed", into=connection, person=name, **values)
     return find_person(gateway, name)
 
@@ -256,9 +257,13 @@ def _end_all(connection: Connection, name: str) -> None:
     connection.execute(revoked.values(revoked=now))
 
 
-def _require_administrators(connection: Connection) -> None:
-    left = select(func.count()).where(PersonRow.administrator, PersonRow.active)
-    if not connection.scalar(left):
+@contextmanager
+def _keeping_administrators(connection: Connection) -> Iterator[None]:
+    """Refuse the change made inside if it leaves no administrator who may sign in."""
+    rule = select(func.count()).where(PersonRow.administrator, PersonRow.active)
+    before = connection.scalar(rule)
+    yield
+    if before and not connection.scalar(rule):
         raise ConflictError(
             "no administrator would be left; make somebody else an administrator first"
         )
