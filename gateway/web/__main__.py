@@ -6,7 +6,6 @@ import sys
 import webbrowser
 from argparse import ArgumentParser
 from types import FrameType
-from typing import Any
 
 from gateway.errors import GatewayError, SettingsError
 from gateway.service.access.login import local_administrator, login_key, providers
@@ -30,9 +29,10 @@ def main() -> int:
             providers(gateway)  # a missing setting is told now, not to who signs in
             key = login_key(gateway, local_administrator(gateway))
 
-            def started(address: str) -> None:
+            def started(address: str, listening: str) -> None:
                 login = f"{address}/login?key={key}"
-                _tell(gateway.settings.store, address, login, as_json=given.json)
+                facts = {"address": address, "login": login, "listening": listening}
+                _tell({**facts, "store": gateway.settings.store}, as_json=given.json)
                 if given.open:
                     webbrowser.open(login)
 
@@ -48,12 +48,12 @@ def main() -> int:
     return 0
 
 
-def _tell(store: str, address: str, login: str, *, as_json: bool) -> None:
-    lines = [f"Brain Gateway serves {store} at {address}", f"Sign in: {login}"]
-    if as_json:
-        facts: dict[str, Any] = {"address": address, "login": login, "store": store}
-        lines = [json.dumps(facts)]
-    print("\n".join(lines), flush=True)  # noqa: T201 - the program's answer
+def _tell(facts: dict[str, str], *, as_json: bool) -> None:
+    lines = ["Brain Gateway serves {store} at {address}", "Sign in: {login}"]
+    if facts["listening"] != facts["address"]:
+        lines.append("The proxy finds it at {listening}")
+    said = [json.dumps(facts)] if as_json else [line.format(**facts) for line in lines]
+    print("\n".join(said), flush=True)  # noqa: T201 - the program's answer
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

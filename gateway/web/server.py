@@ -5,6 +5,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from gateway.web.metrics import SHARED_FOLDER
 _HOME = "GATEWAY_HOME"
 _GRACE_S = 20
 _LOOK_S = 0.1
-Started = Callable[[str], None]
+Started = Callable[[str, str], None]
 
 
 def build() -> ASGIApp:
@@ -36,7 +37,8 @@ def serve(gateway: Gateway, *, started: Started) -> None:
 
     Args:
         gateway: What to serve; its settings say where and with how many processes.
-        started: Called once with the address, when requests are answered.
+        started: Called once when requests are answered, with the address that people type and the
+            one that is listened on; they differ behind a proxy.
 
     Raises:
         SettingsError: The address cannot be listened on.
@@ -48,7 +50,8 @@ def serve(gateway: Gateway, *, started: Started) -> None:
     with closing(_listen(settings.host, settings.port)) as listening:
         port = listening.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        address = settings.base_url or f"http://{host}:{port}"
+        here = f"http://{host}:{port}"
+        tell = partial(started, settings.base_url or here, here)
         os.environ[_HOME] = str(gateway.home)
         app = "gateway.web.server:build" if several else create_app(gateway)
         config = uvicorn.Config(
@@ -65,9 +68,9 @@ def serve(gateway: Gateway, *, started: Started) -> None:
         )
         if several:
             with _shared_counts():
-                _Workers(config, listening, lambda: started(address)).run()
+                _Workers(config, listening, tell).run()
         else:
-            _Server(config, lambda: started(address)).run(sockets=[listening])
+            _Server(config, tell).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
