@@ -1,5 +1,6 @@
 """The settings of a tool as a form shows them: one description for writing and for reading it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,11 +53,15 @@ class Field:
 
 def fields_of(spec: ToolSpec) -> tuple[Field, ...]:
     """Return the settings of a tool, in the order of its signature."""
-    schema = spec.params.model_json_schema()
+    return fields_of_schema(spec.params.model_json_schema())
+
+
+def fields_of_schema(schema: Mapping[str, Any]) -> tuple[Field, ...]:
+    """Return the settings that the JSON Schema of a tool's `params` describes."""
     return _fields(schema, schema.get("$defs", {}))
 
 
-def _fields(schema: dict[str, Any], defs: dict[str, Any], but: str = "") -> tuple[Field, ...]:
+def _fields(schema: Mapping[str, Any], defs: dict[str, Any], but: str = "") -> tuple[Field, ...]:
     required = schema.get("required", ())
     return tuple(
         _field(name, field, defs, required=name in required)
