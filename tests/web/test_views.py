@@ -227,6 +227,17 @@ def test_views_come_back_from_the_folder_of_the_dataset(ana, brain_server) -> No
     assert len(ana.get(f"{url}/versions").json()) == 2
 
 
+def test_who_saved_and_cut_out_is_written_down(ana, brain_server) -> None:
+    made = save(ana)
+    assert ana.get("/api/cutout/brain/image?box=0:8,0:8,0:8").status_code == 200
+    root = brain_server.browser()
+    told = root.get("/api/audit", params={"dataset": "brain"}).text
+    root.close()
+    assert "view saved" in told
+    assert made["id"] in told
+    assert "0:8,0:8,0:8" in told
+
+
 def test_the_doctor_answers_over_http(ana) -> None:
     answer = ana.get("/api/doctor/brain/image").json()
     assert answer["ref"] == "brain/image"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from gateway.service.view.annotation_grid import Grid, lots
@@ -148,7 +149,7 @@ def few_words(column: Any, known: tuple[str, ...]) -> tuple[str, ...] | None:
 
 def _values(column: Any, prop: Property) -> NDArray[Any]:
     if prop.words:
-        numbers = pa.compute.index_in(column, value_set=pa.array(prop.words, column.type))
+        numbers = pyarrow.compute.index_in(column, value_set=pa.array(prop.words, column.type))
         return np.asarray(numbers.fill_null(0).to_numpy())
     values = column.to_numpy()
     if values.dtype.kind == "f" and prop.type != "float32":

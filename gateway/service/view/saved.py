@@ -13,6 +13,7 @@ from gateway.errors import CallError, ConflictError, ForbiddenError, NotFoundErr
 from gateway.records.database import reading, writing
 from gateway.records.work_tables import ViewRow, ViewVersionRow
 from gateway.service.access.actor import Actor, Role
+from gateway.service.access.audit import note
 from gateway.service.access.rights import require, require_person, role_on
 from gateway.service.gateway import Gateway
 from gateway.service.view.addresses import bind_addresses, free_addresses
@@ -92,6 +93,7 @@ def create_view(
         connection.execute(insert(ViewRow).values(**head, name=title, version=1))
         row = {"version": 1, "name": title, "state": kept, "who": who, "at": now}
         connection.execute(insert(ViewVersionRow).values(view=view, **row))
+        note(gateway, actor, "view saved", dataset, into=connection, view=view, version=1)
         put_view(gateway.store, head, [row])
     return get_view(gateway, actor, view)
 
@@ -152,6 +154,8 @@ def save_view(
                 ViewVersionRow.view == view, ViewVersionRow.version <= oldest
             )
         )
+        detail = {"view": view, "version": version + 1}
+        note(gateway, actor, "view saved", head["dataset"], into=connection, **detail)
         put_view(gateway.store, dict(head), _all_versions(connection, view))
     return get_view(gateway, actor, view)
 
@@ -238,6 +242,7 @@ def delete_view(gateway: Gateway, actor: Actor, view: str) -> None:
     with writing(gateway.database) as connection:
         connection.execute(delete(ViewVersionRow).where(ViewVersionRow.view == view))
         connection.execute(delete(ViewRow).where(ViewRow.id == view))
+        note(gateway, actor, "view removed", known.dataset, into=connection, view=view)
         delete_view_file(gateway.store, known.dataset, view)
 
 

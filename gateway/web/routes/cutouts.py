@@ -1,6 +1,7 @@
 """Boxes of voxels and points as files, sent as they are made."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from threading import BoundedSemaphore
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import LimitError
+from gateway.service.access.audit import note
 from gateway.service.view.cutouts import Cutout, plan_cutout
 from gateway.service.view.cutouts import Request as Wanted
 from gateway.service.view.pipe import Pipe
@@ -56,7 +58,6 @@ async def get_cutout(
     *, gateway: GatewayHere, actor: Viewer, dataset: str, entry: str, asked: Asked
 ) -> Response:
     """Send a box of an image, labels or points as a file of another program."""
-    del actor
     cutout = await to_thread.run_sync(plan_cutout, gateway, Ref(dataset, entry), asked)
     if not _slots.acquire(blocking=False):
         raise LimitError(
@@ -64,8 +65,10 @@ async def get_cutout(
             "try again in a moment"
         )
     pipe = Pipe(cutout.write, f"cutout {dataset}/{entry}")
+    told: dict[str, Any] = {"entry": entry, "box": cutout.box, "file": cutout.filename}
     try:
         first = await to_thread.run_sync(pipe.read)
+        await to_thread.run_sync(partial(note, gateway, actor, "cut out", dataset, **told))
     except BaseException:
         _release(pipe)
         raise
