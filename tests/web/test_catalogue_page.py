@@ -75,7 +75,7 @@ def test_an_empty_page_says_the_way_out(server, browser):
 
 def test_any_words_can_be_searched(server, browser):
     put(server, 1)
-    for words in ("%", "_", "'", '"><script>', "\\", "a\x00b", "é" * 500):
+    for words in ("%", "_", "'", '"><script>', "\\", "z\x00z", "é" * 500):
         page = browser.get("/", params={"q": words})
         assert page.status_code == 200, words
         assert cards(page) == [], words
