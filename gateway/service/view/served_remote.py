@@ -40,7 +40,8 @@ class RemoteFile:
         """
         if start == stop:
             return
-        options: Any = {"range": (start, stop)}
+        # not every web server knows ranges, but all know how to send the whole
+        options: Any = {} if stop - start == self.size else {"range": (start, stop)}
         if self.tag:
             options["if_match"] = self.tag
         sent = 0

@@ -66,16 +66,16 @@ async def answer(exchange: Exchange, content: Content, pump: Pump, *, document: 
         headers.append((b"last-modified", content.modified))
     known = get(b"if-none-match")
     if known is not None and is_unchanged(known, content.etag):
-        await exchange.begin(304, headers)
-        await exchange.send({"type": "http.response.body", "body": b""})
+        exchange.begin(304, headers)
+        await exchange.push({"type": "http.response.body", "body": b""})
         return
     headers.append(_JSON if document else _BYTES)
     spans = None if exchange.head else _spans(exchange, content)
     if spans is None:
         headers.append((b"content-length", b"%d" % size))
-        await exchange.begin(200, headers)
+        exchange.begin(200, headers)
         if exchange.head or not size:
-            await exchange.send({"type": "http.response.body", "body": b""})
+            await exchange.push({"type": "http.response.body", "body": b""})
         else:
             await pump(0, size, more=False)
     elif not spans:
@@ -84,7 +84,7 @@ async def answer(exchange: Exchange, content: Content, pump: Pump, *, document: 
         start, stop = spans[0]
         headers.append((b"content-length", b"%d" % (stop - start)))
         headers.append((b"content-range", content_range(spans[0], size)))
-        await exchange.begin(206, headers)
+        exchange.begin(206, headers)
         await pump(start, stop, more=False)
     else:
         await _send_parts(exchange, headers, spans, size, pump)
@@ -119,11 +119,11 @@ async def _send_parts(
     headers = [pair for pair in headers if pair[0] != b"content-type"]
     headers.append((b"content-type", b"multipart/byteranges; boundary=" + boundary))
     headers.append((b"content-length", b"%d" % length))
-    await exchange.begin(206, headers)
+    exchange.begin(206, headers)
     for head, (start, stop) in zip(heads, spans, strict=True):
-        await exchange.send({"type": "http.response.body", "body": head, "more_body": True})
+        await exchange.push({"type": "http.response.body", "body": head, "more_body": True})
         await pump(start, stop, more=True)
-    await exchange.send({"type": "http.response.body", "body": tail})
+    await exchange.push({"type": "http.response.body", "body": tail})
 
 
 async def send_stream(
@@ -132,8 +132,8 @@ async def send_stream(
     """Send pieces as they come; the next one is fetched when the server has passed one on."""
     async with aclosing(pieces) as stream:
         async for piece in stream:
-            await exchange.send({"type": "http.response.body", "body": piece, "more_body": True})
+            await exchange.push({"type": "http.response.body", "body": piece, "more_body": True})
             if exchange.gone:
                 return
     if not more:
-        await exchange.send({"type": "http.response.body", "body": b""})
+        await exchange.push({"type": "http.response.body", "body": b""})

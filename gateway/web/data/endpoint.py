@@ -1,15 +1,17 @@
 """Chunk bytes under `/data` and `/s/<token>/data`, straight on ASGI."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import logging
+from collections.abc import Callable, Hashable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TypeVar, TypeVarTuple
 
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import GatewayError, NotFoundError
+from gateway.errors import GatewayError, NotFoundError, StoreError
 from gateway.service.access.actor import Actor
 from gateway.service.access.links import link_actor
 from gateway.service.gateway import Gateway
@@ -29,7 +31,11 @@ from gateway.web.identity import address_of, identify
 from gateway.web.observing import SEEN
 from gateway.web.problems import status_of
 
+_LOG = logging.getLogger(__name__)
 _THREADS = 16
+"""Of each kind: what waits for one store must not keep those of another waiting."""
+T = TypeVar("T")
+A = TypeVarTuple("A")
 _DOCUMENTS = ("zarr.json", "info")
 _METHODS = ("GET", "HEAD")
 
@@ -47,8 +53,11 @@ class DataEndpoint:
         self._things = ServedThings(gateway)
         self._files = Files()
         self._remote = RemoteFiles()
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="data")
-        self._made = MadeFiles(self._pool)
+        self._readers = ThreadPoolExecutor(_THREADS, thread_name_prefix="data-read")
+        self._finders = ThreadPoolExecutor(_THREADS, thread_name_prefix="data-find")
+        self._makers = ThreadPoolExecutor(_THREADS, thread_name_prefix="data-make")
+        self._made = MadeFiles(self._makers)
+        self._finding: dict[Hashable, asyncio.Future[Served]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,10 +83,13 @@ class DataEndpoint:
         last = address.key.rpartition("/")[2]
         if address.key[0] == "." or "/." in address.key or last == CELLS_FILE:
             raise NotFoundError(f"there is no {address.key}")
-        thing = self._things.known(address.ref, address.kind)
-        if thing is None:
-            thing = await self._in_thread(self._things.find, address.ref, address.kind)
-        await self._send(exchange, thing, address, document=last in _DOCUMENTS)
+        try:
+            thing = self._things.known(address.ref, address.kind)
+            if thing is None:
+                thing = await self._find(address)
+            await self._send(exchange, thing, address, document=last in _DOCUMENTS)
+        except GatewayError as error:
+            raise _outside(error, address) from error
 
     async def _send(
         self, exchange: Exchange, thing: Served, address: Address, *, document: bool
@@ -86,11 +98,11 @@ class DataEndpoint:
         key = address.key
         if isinstance(thing, Folder):
             file = (
-                await self._in_thread(self._files.open, thing.root, key)
+                await _in(self._readers, self._files.open, thing.root, key)
                 if thing.slow
                 else self._files.open(thing.root, key)
             )
-            pump = partial(pump_file, exchange, file, self._pool)
+            pump = partial(pump_file, exchange, file, self._readers)
             await answer(exchange, file, pump, document=document)
         elif isinstance(thing, Bucket):
             remote = await self._remote.open(thing.objects, thing.key(key))
@@ -100,7 +112,7 @@ class DataEndpoint:
             made = await self._made.get((thing, key), partial(thing.make, key))
             await answer(exchange, made, partial(pump_made, exchange, made), document=document)
         else:
-            made = await self._in_thread(read_points, self._gateway, thing.ref, key)
+            made = await _in(self._makers, read_points, self._gateway, thing.ref, key)
             await answer(exchange, made, partial(pump_made, exchange, made), document=document)
 
     def _identify(self, exchange: Exchange) -> Actor:
@@ -109,5 +121,26 @@ class DataEndpoint:
             return identify(self._gateway, connection)
         return replace(link_actor(self._gateway, exchange.link), address=address_of(connection))
 
-    async def _in_thread(self, work: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+    async def _find(self, address: Address) -> Served:
+        """Find what stands behind a ref, once for all who ask at the same time."""
+        name = (address.ref, address.kind)
+        pending = self._finding.get(name)
+        if pending is None:
+            pending = self._finding[name] = _in(self._finders, self._things.find, *name)
+            pending.add_done_callback(lambda _: self._finding.pop(name))
+        return await asyncio.shield(pending)
+
+
+def _outside(error: GatewayError, address: Address) -> GatewayError:
+    """Return an error for who asks, who need not know where a store lies; the log tells all."""
+    if isinstance(error, NotFoundError):
+        return NotFoundError(f"there is no {address.key} in {address.ref}")
+    _LOG.warning("%s of %s cannot be sent: %s", address.key, address.ref, error)
+    return StoreError(
+        f"{address.ref} cannot be read now ({type(error).__name__}); the log of the service says "
+        "why: ask who runs it"
+    )
+
+
+def _in(pool: Executor, work: Callable[[*A], T], *arguments: *A) -> "asyncio.Future[T]":
+    return asyncio.get_running_loop().run_in_executor(pool, work, *arguments)

@@ -1,9 +1,8 @@
 """One request for bytes: what its headers say, and the headers that every answer to it carries."""
 
 import json
-from typing import Any
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.errors import GatewayError
 from gateway.web.problems import problem
@@ -40,7 +39,8 @@ class Exchange:
 
     __slots__ = (
         *("begun", "extra", "gone", "head", "headers", "link", "method", "path"),
-        *("raw", "receive", "scope", "send"),
+        *("raw", "receive", "scope"),
+        *("_send", "_start"),
     )
 
     def __init__(
@@ -54,7 +54,8 @@ class Exchange:
             send: The ASGI channel of the answer.
             origins: Other sites whose pages may read the answer, with their own tokens.
         """
-        self.scope, self.receive, self.send = scope, receive, send
+        self.scope, self.receive, self._send = scope, receive, send
+        self._start: Message | None = None
         self.begun = False
         self.gone = False
         self.method: str = scope["method"]
@@ -96,15 +97,20 @@ class Exchange:
         """Answer with a body that is at hand."""
         if status != 204:  # noqa: PLR2004 - which has none, and no length of it
             headers = [*headers, (b"content-length", b"%d" % len(body))]
-        await self.begin(status, headers)
-        await self.send({"type": "http.response.body", "body": b"" if self.head else body})
+        self.begin(status, headers)
+        await self.push({"type": "http.response.body", "body": b"" if self.head else body})
 
-    async def begin(self, status: int, headers: Headers) -> None:
-        """Send status and headers."""
-        message: dict[str, Any] = {"type": "http.response.start", "status": status}
-        message["headers"] = headers
-        self.begun = True
-        await self.send(message)
+    def begin(self, status: int, headers: Headers) -> None:
+        """Set status and headers; they go with the first bytes, so an error may replace them."""
+        self._start = {"type": "http.response.start", "status": status, "headers": headers}
+
+    async def push(self, message: Message) -> None:
+        """Send a part of the body."""
+        if self._start is not None:
+            start, self._start = self._start, None
+            self.begun = True
+            await self._send(start)
+        await self._send(message)
 
     def _cross_origin(self, origins: frozenset[bytes]) -> Headers:
         if self.link is not None:

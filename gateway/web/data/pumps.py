@@ -57,7 +57,7 @@ async def pump_made(
 ) -> None:
     """Send a span of what is in memory."""
     body = file.content if stop - start == file.size else file.content[start:stop]
-    await exchange.send({"type": "http.response.body", "body": body, "more_body": more})
+    await exchange.push({"type": "http.response.body", "body": body, "more_body": more})
 
 
 async def _send_piece(
@@ -69,8 +69,8 @@ async def _send_piece(
         body = await loop.run_in_executor(pool, file.read, start, count)
     elif ZERO_COPY in exchange.scope.get("extensions", ()):
         message = {"type": ZERO_COPY, "file": file, "offset": start, "count": count}
-        await exchange.send({**message, "more_body": more})
+        await exchange.push({**message, "more_body": more})
         return
     else:
         body = file.read(start, count)
-    await exchange.send({"type": "http.response.body", "body": body, "more_body": more})
+    await exchange.push({"type": "http.response.body", "body": body, "more_body": more})
