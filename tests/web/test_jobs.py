@@ -194,6 +194,24 @@ def test_a_run_outlives_the_service(serve) -> None:
     assert finish[0]["at"] > stopped, "it ended while no service was there"
 
 
+def test_a_reader_of_events_does_not_hold_up_the_end_of_the_service(serve) -> None:
+    server = serve()
+    put_volume(server.gateway, "brain/raw", (96, 160, 160))
+    with server.client("ana", brain=Role.EDITOR) as ana:
+        call = smooth("brain/raw", "brain/soft", 20.0, workers=1, block_voxels=[8, 32, 32])
+        job = ana.post("/api/jobs", json=call).json()["id"]
+        with ana.stream("GET", f"/api/jobs/{job}/events") as answer:
+            lines = answer.iter_lines()
+            next(lines)
+            asked = time.monotonic()
+            server.process.terminate()
+            for _ in lines:
+                pass
+            server.process.wait(timeout=60)
+        # it would be 20 seconds until open answers are cut off
+        assert time.monotonic() - asked < 15
+
+
 def test_a_job_needs_rights_on_what_it_reads_and_makes(brain) -> None:
     call = smooth("brain/raw", "brain/soft")
     with brain.client("eve") as eve:

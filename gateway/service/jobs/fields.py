@@ -117,9 +117,10 @@ def _methods(
     part: Mapping[str, Any], defs: Mapping[str, Any], prefix: str, words: Mapping[str, str]
 ) -> tuple[Choice, ...]:
     mapping = part.get("discriminator", {}).get("mapping", {})
+    kinds = {place: kind for kind, place in mapping.items()}
     found = []
-    for kind, place in mapping.items():
-        model = defs[place.rpartition("/")[2]]
+    for item in part.get("oneOf", ()) if kinds else ():  # in the order the author wrote them
+        kind, model = kinds[item["$ref"]], defs[item["$ref"].rpartition("/")[2]]
         inner = tuple(_fields(model, defs, f"{prefix}{kind}.", words))
         found.append(Choice(kind=kind, help=model.get("description", ""), fields=inner))
     return tuple(found)

@@ -1,12 +1,12 @@
 """Who may have a call run: asked when a job is made, and again when it starts."""
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from gateway.errors import ForbiddenError
 from gateway.records.access_tables import GrantRow, MemberRow, PersonRow
 from gateway.records.database import reading
 from gateway.service.access.actor import Actor, Role
-from gateway.service.access.changes import changing
+from gateway.service.access.grants import own_new_dataset
 from gateway.service.access.rights import require, require_person, visible_datasets
 from gateway.service.gateway import Gateway
 from gateway.service.jobs.job import Job
@@ -70,7 +70,7 @@ def check_call(gateway: Gateway, actor: Actor, call: Call, *, claim: bool) -> Ca
     for dataset in sorted({parse_ref(value).dataset for value in call.outputs.values()}):
         if is_new(gateway, dataset):
             if claim:
-                _claim(gateway, person, dataset)
+                _claim(gateway, actor, dataset)
         else:
             require(gateway, actor, dataset, Role.EDITOR)
     return Call(
@@ -117,13 +117,9 @@ def require_datasets(gateway: Gateway, actor: Actor, names: frozenset[str]) -> N
         require(gateway, actor, name, Role.VIEWER)
 
 
-def _claim(gateway: Gateway, person: str, dataset: str) -> None:
+def _claim(gateway: Gateway, actor: Actor, dataset: str) -> None:
     """Make a person the owner of a new dataset; of two who want one, the first has it."""
-    taken = select(func.count()).where(GrantRow.dataset == dataset)
-    with changing(gateway) as connection:
-        if connection.scalar(taken):
-            raise ForbiddenError(
-                f"somebody else began the dataset {dataset} at this moment; choose another name"
-            )
-        owner = {"dataset": dataset, "subject": f"person:{person}", "role": Role.OWNER.label}
-        connection.execute(insert(GrantRow).values(**owner))
+    if not own_new_dataset(gateway, actor, dataset):
+        raise ForbiddenError(
+            f"somebody else began the dataset {dataset} at this moment; choose another name"
+        )
