@@ -54,7 +54,7 @@ def _web_fixtures():
 
 _WEB = _web_fixtures()
 Server = _WEB.Server
-serve, server = _WEB.serve, _WEB.server
+serve, server, serving = _WEB.serve, _WEB.server, _WEB.serving
 
 
 @dataclass
@@ -200,3 +200,12 @@ def home(cube_home: Path, tmp_path: Path) -> Path:
     """Return a home of a test's own with the dataset `cube`."""
     shutil.copytree(cube_home, tmp_path / "home")
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def cube_server(cube_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Yield a service with the dataset `cube`, one for all tests of a file."""
+    home = tmp_path_factory.mktemp("served") / "home"
+    shutil.copytree(cube_home, home)
+    with serving(home) as running:
+        yield running

@@ -23,10 +23,11 @@ export function reviewLayer() {
   vec3 colour = prop_colour();
   float alpha = 0.9;
   if (prop_status() == uint(2)) { colour *= 0.35; alpha = 0.6; }
+  if (prop_current() == uint(1)) alpha = 0.15;  // what is judged must be seen
   setColor(vec4(colour, alpha));
-  setPointMarkerSize(prop_current() == uint(1) ? 16.0 : 9.0);
+  setPointMarkerSize(prop_current() == uint(1) ? 20.0 : 9.0);
   setPointMarkerBorderWidth(prop_current() == uint(1) ? 3.0 : 1.5);
-  setPointMarkerBorderColor(prop_current() == uint(1) ? vec4(1.0, 1.0, 1.0, 1.0)
+  setPointMarkerBorderColor(prop_current() == uint(1) ? vec4(mix(colour, vec3(1.0), 0.4), 1.0)
     : prop_status() == uint(1) ? vec4(0.3, 1.0, 0.4, 1.0) : vec4(0.0, 0.0, 0.0, 0.8));
 }
 `,

@@ -2,7 +2,7 @@
 
 import { begin } from "./viewer.js";
 import { ask, say } from "./viewer-api.js";
-import { goTo, places, stateOf } from "./viewer-client.js";
+import { comeNear, goTo, places, stateOf } from "./viewer-client.js";
 import { Blocks } from "./review-blocks.js";
 import { bindKeys } from "./review-keys.js";
 import { centre } from "./review-objects.js";
@@ -19,6 +19,7 @@ let store, blocks, painting, queue, viewer;
 let current = null;
 let queues = [];
 let drawing = 0;
+let near = false;
 
 async function start() {
   try {
@@ -129,6 +130,9 @@ function step(by) {
 
 function choose(chosen) {
   current = chosen.id;
+  // from far one cannot judge a nucleus; once near, the zoom is one's own
+  if (!near) comeNear(viewer);
+  near = true;
   goTo(viewer, centre(chosen));
   refresh();
 }

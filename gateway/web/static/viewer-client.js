@@ -96,6 +96,12 @@ export function goTo(viewer, um) {
   viewer.position.value = position;
 }
 
+/** Zooms in until single objects can be told apart; never out. */
+export function comeNear(viewer) {
+  const state = stateOf(viewer);
+  if ((state.crossSectionScale ?? 1) > 0.5) viewer.state.restoreState({ crossSectionScale: 0.5 });
+}
+
 /** How many micrometres the largest slice panel spans, zyx in view; for loading what is near. */
 export function viewBox(viewer) {
   const space = viewer.coordinateSpace.value;

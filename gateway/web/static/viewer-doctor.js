@@ -51,12 +51,9 @@ async function diagnose(session) {
 
 async function fromService(session, name) {
   try {
-    const answer = await ask(`/api/doctor/${session.dataset}/${name}`);
-    const findings = Array.isArray(answer) ? answer : answer.findings ?? answer.checks ?? [];
-    return findings.filter((one) => !["ok", "good", "fine"].includes(one.level ?? one.status ?? one.severity)).map((one) => [
-      ["error", "bad", "wrong"].includes(one.level ?? one.status ?? one.severity) ? "bad" : "warn",
-      `${name}: ${one.message ?? one.what ?? one.text}`,
-      one.remedy ?? one.way_out ?? one.advice ?? "",
+    const { findings } = await ask(`/api/doctor/${session.dataset}/${name}`);
+    return findings.filter((one) => one.severity !== "good").map((one) => [
+      one.severity === "wrong" ? "bad" : "warn", `${name}: ${one.what}`, one.advice,
     ]);
   } catch (error) {
     return [["bad", `${name}: ${error.message}`, ""]];

@@ -1,7 +1,7 @@
 // The viewer page: loads the state first, then lets it be changed, saved and shared.
 
 import { ask, copy, root, say } from "./viewer-api.js";
-import { goTo, picture, restore, settled, startClient, stateOf } from "./viewer-client.js";
+import { picture, restore, settled, startClient, stateOf } from "./viewer-client.js";
 import { openBox } from "./viewer-box.js";
 import { openCompare } from "./viewer-compare.js";
 import { watchBlank } from "./viewer-doctor.js";
@@ -48,13 +48,20 @@ async function loadState() {
   if (wanted.has("rendering")) query.set("rendering", wanted.get("rendering"));
   const state = await ask(`/api/state/${session.dataset}?${query}`);
   const at = wanted.get("at")?.split(",").map(Number);
-  if (at?.length === 3 && at.every(Number.isFinite)) session.at = at;
-  return state;
+  return at?.length === 3 && at.every(Number.isFinite) ? lookingAt(state, at) : state;
+}
+
+/** The state with its cross at a place in micrometres, zyx. */
+function lookingAt(state, um) {
+  const position = Object.entries(state.dimensions).map(([axis, [metres]], number) => {
+    const place = "zyx".indexOf(axis);
+    return place < 0 ? state.position[number] : um[place] / (metres * 1e6);
+  });
+  return { ...state, position };
 }
 
 async function followDrawing() {
   document.body.dataset.viewer = "drawing";
-  if (session.at) setTimeout(() => goTo(session.viewer, session.at), 0);
   if (await settled(session.viewer, 120_000)) document.body.dataset.viewer = "settled";
 }
 
