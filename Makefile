@@ -8,7 +8,7 @@ NUMBER_OF_TEST_WORKERS ?= 2
 .PHONY: help install demo test check unit bench docs wheel-test clean
 
 help:
-	@echo "make demo     set up, then tiles -> stitched brain -> nuclei -> report.html"
+	@echo "make demo     set up, then tiles -> stitched brain -> nuclei -> report.html, served in the browser"
 	@echo "make test     set up, then run every test"
 	@echo "make check    lint, types, layers, unit tests (a few minutes)"
 	@echo "make bench    compare with the peers and print ratios"

@@ -13,6 +13,7 @@ from gateway.cli.group import COMMANDS
 from gateway.cli.main import main as cli
 from gateway.service.settings import Settings
 from gateway.service.toolbox import list_settings, list_tools
+from gateway.web.app import all_routes
 
 REFERENCE = Path(__file__).parent / "reference"
 _NOTE = "<!-- written by docs/generate.py; run `make docs` instead of editing -->\n"
@@ -20,7 +21,37 @@ _NOTE = "<!-- written by docs/generate.py; run `make docs` instead of editing --
 
 def pages() -> dict[str, str]:
     """Return the name and the text of every reference page."""
-    return {"cli.md": _cli(), "settings.md": _settings(), "tools.md": _tools()}
+    return {
+        "api.md": _api(),
+        "cli.md": _cli(),
+        "settings.md": _settings(),
+        "tools.md": _tools(),
+    }
+
+
+def _api() -> str:
+    document = all_routes().openapi()
+    parts = [_NOTE, "# HTTP API\n", document["info"]["description"]]
+    parts.append("A running gateway describes itself at `/api/openapi.json`.\n")
+    for tag in document["tags"]:
+        rows = list(_operations(document, tag["name"]))
+        if rows:
+            parts += [f"## {tag['name'].capitalize()}\n", f"{tag['description']}\n"]
+            parts += ["| call | takes | what it does |", "|---|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+def _operations(document: dict[str, Any], tag: str) -> Iterator[str]:
+    """Yield a row for every operation of a tag: its address, its values, its first sentence."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if tag not in operation["tags"]:
+                continue
+            queries = [p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"]
+            takes = [f"`{name}`" for name in queries]
+            takes += ["a body"] if "requestBody" in operation else []
+            first = operation["description"].split("\n\n")[0]
+            yield f"| `{method.upper()} {path}` | {', '.join(takes)} | {_cell(first)} |"
 
 
 def _cli() -> str:

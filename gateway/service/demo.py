@@ -261,6 +261,7 @@ class _Chain:
 def _commands(home: Path) -> list[str]:
     return [
         f"export GATEWAY_HOME={home}",
+        "gateway serve",
         f"gateway ls {DATASET}",
         f"gateway show {BRAIN}",
         f"gateway verify {DATASET}",

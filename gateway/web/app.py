@@ -116,6 +116,15 @@ def create_app(gateway: Gateway) -> ASGIApp:
 
 def create_routes(gateway: Gateway) -> FastAPI:
     """Return the API and the pages, without the endpoint of chunk bytes."""
+    app = all_routes()
+    app.state.gateway = gateway
+    if gateway.settings.allowed_origins:
+        allow_origins(app, gateway.settings.allowed_origins)
+    return app
+
+
+def all_routes() -> FastAPI:
+    """Return every route, of no gateway yet: enough to describe them."""
     app = FastAPI(
         title="Brain Gateway",
         version=package.__version__,
@@ -123,15 +132,12 @@ def create_routes(gateway: Gateway) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.gateway = gateway
     answer_failures(app)
     for module in _API:
         app.include_router(module.router, responses=PROBLEMS)
     for module in _PAGES:
         app.include_router(module.router)
     describe(app)
-    if gateway.settings.allowed_origins:
-        allow_origins(app, gateway.settings.allowed_origins)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     return app
 

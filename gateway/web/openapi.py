@@ -30,6 +30,7 @@ _TAGS = {
     "cutouts": "Boxes of a volume as files.",
     "views": "What the viewer shows.",
     "tables": "Rows of tables, and what their columns hold.",
+    "uploads": "Files on their way from a browser.",
     "tools": "Tools and what they take.",
     "jobs": "Calls that people ask for, while they run and after.",
     "ingest": "Bringing data in.",

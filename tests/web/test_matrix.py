@@ -22,7 +22,7 @@ from gateway.service.access.sessions import open_session
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home
 from gateway.web import rules
-from gateway.web.app import create_routes
+from gateway.web.app import all_routes
 from gateway.web.openapi import rules_of
 
 DATASETS = ("private", "shared", "public")
@@ -62,17 +62,7 @@ def routes_of(app: FastAPI) -> Iterator[Route]:
             yield Route(path, "GET", ())
 
 
-def all_routes() -> list[Route]:
-    class Bare:
-        """Routes are made without asking the gateway anything but its settings."""
-
-        class settings:  # noqa: N801 - an attribute
-            allowed_origins = ()
-
-    return list(routes_of(create_routes(Bare)))  # type: ignore[arg-type]
-
-
-ROUTES = all_routes()
+ROUTES = list(routes_of(all_routes()))
 
 
 def unruled(routes: list[Route]) -> list[str]:

@@ -1,5 +1,7 @@
 """`gateway demo`: the whole way on one sample."""
 
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +12,7 @@ import click
 from gateway.cli.answer import answer, note
 from gateway.cli.cancelling import cancel_on_signal
 from gateway.cli.progress import show_events
+from gateway.cli.serving import can_serve, take_over
 from gateway.cli.shared import Shared, pass_shared, shared_options
 from gateway.cli.values import Lengths
 from gateway.service.demo import DemoOptions, DemoResult, run_demo
@@ -38,6 +41,11 @@ from gateway.volumes.box import Vector
     help="Expected diameter of a nucleus; 16 where the sample does not say.",
 )
 @click.option("--workers", type=click.IntRange(1, 4096), help="Processes; one per core if not set.")
+@click.option(
+    "--serve/--no-serve",
+    default=None,
+    help="Serve the result in the browser at the end; on a terminal that is the default.",
+)
 @shared_options
 @pass_shared
 def command(
@@ -49,11 +57,13 @@ def command(
     voxel_um: Vector | None,
     diameter_um: float | None,
     workers: int | None,
+    serve: bool | None,
 ) -> None:
     """Stitch, detect, measure and draw a sample brain, and report it.
 
     The steps: ingest a grid of tiles, stitch them, find and outline every nucleus, measure each,
-    and write one HTML file that shows it all. Run it again to go on where it was stopped.
+    and write one HTML file that shows it all. Run it again to go on where it was stopped. At the
+    end the result is served in the browser, until you press Ctrl-C.
     """
     options = DemoOptions(
         out=out, sample=sample, voxel_um=voxel_um, diameter_um=diameter_um, workers=workers
@@ -61,6 +71,16 @@ def command(
     with cancel_on_signal() as cancel, show_events() as listener:
         result = run_demo(options, say=note, listeners=(listener,), cancel=cancel)
     answer(_as_json(result), _lines(result), as_json=shared.json)
+    if _shall_serve(wanted=serve, as_json=shared.json):
+        note("\nServing the result; Ctrl-C stops it.")
+        take_over(result.home, {"port": 0})
+
+
+def _shall_serve(*, wanted: bool | None, as_json: bool) -> bool:
+    """Return what was asked for; else serve where somebody watches."""
+    if wanted is not None:
+        return wanted
+    return sys.stdout.isatty() and not as_json and "CI" not in os.environ and can_serve()
 
 
 def _as_json(result: DemoResult) -> dict[str, Any]:
