@@ -401,3 +401,27 @@ def test_a_points_table_comes_as_annotations(brain, ana) -> None:
     assert ana.get("/data/brain/none.points/info").status_code == 404
     with brain.client() as anon:
         assert anon.get("/data/brain/cells.points/info").status_code == 401
+
+
+def test_meshes_and_skeletons_are_served_as_they_lie(brain, ana, folder) -> None:
+    for kind in ("mesh", "skeleton"):
+        lies = folder.with_name(f"cells.{kind}")
+        lies.mkdir()
+        (lies / "info").write_text('{"@type": "neuroglancer_multilod_draco"}')
+        (lies / "0.shard").write_bytes(bytes(range(100)))
+        info = ana.get(f"/data/brain/cells.{kind}/info")
+        assert info.json()["@type"] == "neuroglancer_multilod_draco"
+        part = ana.get(f"/data/brain/cells.{kind}/0.shard", headers={"Range": "bytes=10-19"})
+        assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
+        with brain.client() as anon:
+            assert anon.get(f"/data/brain/cells.{kind}/info").status_code == 401
+
+
+def test_a_long_cookie_is_no_other_one(brain) -> None:
+    long = {"Cookie": "other=" + "x" * 3000}
+    with brain.client() as anon, closing(brain.browser()) as browser:
+        session = f"{next(iter(browser.cookies.jar)).name}={next(iter(browser.cookies.jar)).value}"
+        assert anon.get(SHARD, headers=long).status_code == 401
+        signed = {"Cookie": f"{long['Cookie']}; {session}"}
+        assert anon.get(SHARD, headers=signed).status_code == 200
+        assert anon.get(SHARD, headers=long).status_code == 401
