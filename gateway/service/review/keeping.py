@@ -38,7 +38,9 @@ from gateway.volumes.layers import (
     write_manifest,
 )
 
-_LEASE = timedelta(minutes=10)
+_LEASE = timedelta(minutes=1)
+_OBJECTS_PER_S = 20_000
+"""Written at least, on a slow machine: a process that was killed holds its layer no longer."""
 _FEW_EDITS = 1000
 _SHARE = 20
 _MOST_FILES = 64
@@ -75,7 +77,8 @@ def store_layer(gateway: Gateway, dataset: str, name: str) -> bool:
     now = datetime.now(UTC)
     with writing(gateway.database) as connection:
         layer = get_layer(connection, dataset, name)
-        if not take_keeping(connection, layer, now=now, until=now + _LEASE):
+        until = now + _LEASE + timedelta(seconds=layer.count / _OBJECTS_PER_S)
+        if not take_keeping(connection, layer, now=now, until=until):
             return False
     done: dict[str, int] = {}
     try:
