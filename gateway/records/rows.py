@@ -1,5 +1,6 @@
 """Turns records into table rows and back."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -71,13 +72,15 @@ def facet_values(info: Mapping[str, Any], made: datetime | None) -> list[tuple[s
 
 
 def join_facets(values: Iterable[tuple[str, str]]) -> str:
-    """Return facets as one text, which `split_facets` takes apart."""
+    """Return facets as one text, which `count_facets` takes apart."""
     return _BETWEEN.join(f"{facet}={value.replace(_BETWEEN, ' ')}" for facet, value in values)
 
 
-def split_facets(text: str) -> list[str]:
-    """Return each facet and value, as `species=Mus musculus`."""
-    return text.split(_BETWEEN) if text else []
+def count_facets(texts: Iterable[str]) -> Counter[str]:
+    """Return how often each facet and value occurs, as `species=Mus musculus`, in many texts."""
+    counts = Counter(_BETWEEN.join(texts).split(_BETWEEN))
+    counts.pop("", None)
+    return counts
 
 
 def replace_facets(session: Session, name: str, values: Iterable[tuple[str, str]]) -> None:
