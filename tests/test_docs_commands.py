@@ -40,7 +40,8 @@ def test_the_command_and_its_options_exist(words):
     rest = words[1:]
     if isinstance(command, click.Group):
         command = command.commands[rest.pop(0)]
-    known = {name for param in command.params for name in param.opts} | {"--help"}
+    known = {n for param in command.params for n in (*param.opts, *param.secondary_opts)}
+    known.add("--help")
     for word in rest:
         if word.startswith("--"):
             assert word in known, f"{words[0]} has no option {word}"
