@@ -21,6 +21,8 @@ from gateway.service.sheet import check_fields
 from gateway.volumes.dataset import DatasetInfo, read_dataset, write_dataset
 from gateway.volumes.ref import parse_dataset
 
+_LONGEST_NOTE = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
@@ -221,8 +223,9 @@ def _insert(
 ) -> Description:
     top = select(func.max(DescriptionRow.version)).where(DescriptionRow.dataset == dataset)
     version = (connection.scalar(top) or 0) + 1
-    made = Description(version=version, info=info, who=who, at=datetime.now(UTC), note=note)
-    values = {"dataset": dataset, "version": version, "who": who, "at": made.at, "note": note}
+    line = "".join(letter if letter.isprintable() else " " for letter in note)[:_LONGEST_NOTE]
+    made = Description(version=version, info=info, who=who, at=datetime.now(UTC), note=line)
+    values = {"dataset": dataset, "version": version, "who": who, "at": made.at, "note": made.note}
     said = info.model_dump(mode="json")
     connection.execute(insert(DescriptionRow).values(**values, info=said))
     return made

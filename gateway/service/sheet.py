@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,8 @@ def check_fields(fields: Mapping[str, Any], place: str) -> DatasetInfo:
     for name in _LISTS:
         if isinstance(given.get(name), str):
             given[name] = _split(given[name])
+    for name, value in given.items():
+        _refuse_controls(name, value, place)
     try:
         return DatasetInfo.model_validate(given)
     except ValidationError as error:
@@ -66,6 +69,18 @@ def check_fields(fields: Mapping[str, Any], place: str) -> DatasetInfo:
         ]
         said = "; ".join(faults).replace(": Value error, ", ": ")
         raise FormatError(f"{place}: {said}") from error
+
+
+def _refuse_controls(name: str, value: Any, place: str) -> None:
+    """Refuse what no page can show and not every database can keep."""
+    texts = value if isinstance(value, list | tuple) else (value,)
+    for text in texts:
+        odd = sorted({c for c in str(text) if unicodedata.category(c) == "Cc"})
+        if odd:
+            raise FormatError(
+                f"{place}: {name} = {str(text)[:80]!r} has the control character {odd[0]!r}; "
+                "expected one line of text"
+            )
 
 
 def merge_info(first: DatasetInfo, second: DatasetInfo) -> DatasetInfo:

@@ -56,6 +56,13 @@ def test_of_many_at_once_one_wins(described):
     assert current_description(described, "m1").version == 2
 
 
+def test_a_note_is_one_line(described):
+    note = "first\nsecond\0" + "x" * 300
+    made = change_description(described, "m1", {"stain": "TH"}, base=1, who="bo", note=note)
+    assert made.note.startswith("first second x")
+    assert len(made.note) == 200
+
+
 def test_saying_the_same_makes_no_version(described):
     assert change_description(described, "m1", {"title": "First"}, base=1, who="bo").version == 1
 
@@ -84,6 +91,8 @@ def test_every_version_can_be_restored(described):
     [
         ({"colour": "red"}, "unknown field 'colour'"),
         ({"title": "x" * 501}, "title"),
+        ({"stain": "Neu\0N"}, "has the control character"),
+        ({"people": ["Ana\nBo"]}, "expected one line of text"),
         ({"date": "21.11.2026"}, "date = '21.11.2026': expected a day, a month or a year"),
         ({"date": "2026-02-30"}, "expected a day, a month or a year"),
     ],
