@@ -40,6 +40,7 @@ def test_init_files_export_nothing() -> None:
 
 def test_importing_the_package_loads_none_of_it() -> None:
     """It offers `connect`, and `gateway.notebook` its calls, which load what they need."""
-    code = "import sys, gateway, gateway.notebook; print([n for n in sys.modules if n.startswith('gateway.')])"
+    loaded = "[n for n in sys.modules if n.startswith('gateway.')]"
+    code = f"import sys, gateway, gateway.notebook; print({loaded})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['gateway.notebook']"

@@ -46,6 +46,7 @@ memory = "2GB"
 # runs_per_person = 2
 # upload = "2GB"
 # body = "64MB"
+# cutout = "2GB"
 
 # Signing in with the accounts of an OAuth2 server.
 # oauth2_client_id = "brain-gateway"

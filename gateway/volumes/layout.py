@@ -30,10 +30,10 @@ def choose_layout(
     """Choose levels, chunks and shards for a volume.
 
     Chunks hold 64³ voxels, those of images at most 256 KiB of them: what a viewer asks for at
-    once, and what a small cut-out decodes beside what was wanted, stay small. Shards grow evenly in micrometres until they meet a share of
-    `memory_bytes`, 256 MiB, or a sixteenth of the volume, so that all workers have some. Each
-    level halves the axes that are finer than the coarsest one, then all, until none has more
-    than 128 voxels.
+    once, and what a small cut-out decodes beside what was wanted, stay small. Shards grow evenly
+    in micrometres until they meet a share of `memory_bytes`, 256 MiB, or a sixteenth of the
+    volume, so that all workers have some. Each level halves the axes that are finer than the
+    coarsest one, then all, until none has more than 128 voxels.
 
     Args:
         info: Shape, dtype, voxel size and channels; its `levels` are ignored.

@@ -1,6 +1,7 @@
 """What the OpenAPI document says beyond the routes: problems, ways to sign in, subjects."""
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -37,6 +38,7 @@ _TAGS = {
     "monitor": "The machine, for administrators.",
     "layers": "Annotations and review.",
 }
+_JSON = "application/json"
 _METHODS = "GET, POST, PUT, PATCH, DELETE"
 _HEADERS = ("Authorization", "Content-Type", "Accept", "If-Match", "If-None-Match", "Range")
 _EXPOSED = ("ETag", "Content-Disposition", "Content-Range", "Location")
@@ -105,5 +107,14 @@ def _document(app: FastAPI) -> dict[str, Any]:
             ways.append({})
         for method in route.methods or ():
             if method.lower() in document["paths"][path]:
-                document["paths"][path][method.lower()]["security"] = ways
+                operation = document["paths"][path][method.lower()]
+                operation["security"] = ways
+                _say_problems_are_json(operation)
     return document
+
+
+def _say_problems_are_json(operation: dict[str, Any]) -> None:
+    """Name the type of errors, which is that of the answer where the framework fills it in."""
+    for code, response in operation["responses"].items():
+        if int(code) >= HTTPStatus.BAD_REQUEST and "content" in response:
+            response["content"] = {_JSON: next(iter(response["content"].values()))}

@@ -1,5 +1,7 @@
 """Proof-reading: the viewer with an annotation layer, its keys and its queue."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
@@ -20,7 +22,7 @@ def review(
     """Show a layer over its volume, to be corrected by whoever may annotate."""
     told = describe_layer(show_layer(gateway, dataset, layer))
     role = role_on(gateway, actor, dataset, str(told["volume"]))
-    values = {
+    values: dict[str, Any] = {
         "dataset": dataset,
         "layer": told,
         "view": "",
