@@ -60,6 +60,9 @@ memory = "2GB"
 # oauth2_allowed = ["group:brainlab"]
 # oauth2_label = "Institute account"
 
+# The domain of the addresses that Galaxy gives to people.
+# galaxy_domain = "example.org"
+
 # The graphics cards that are lent to runs, and how many may share one.
 # devices = ["nvidia.com/gpu=0"]
 # device_shares = 1

@@ -5,6 +5,7 @@ import mimetypes
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -19,10 +20,13 @@ from gateway.web.rules import Anyone, GatewayHere, PartViewer
 router = APIRouter(include_in_schema=False)
 
 _INDEX = "index.html"
-_QUIET = b'<script src="../../static/viewer-quiet.js"></script>'
+_QUIET = (
+    b'<link rel="icon" href="../../static/mark.svg" type="image/svg+xml">'
+    b'<script src="../../static/viewer-quiet.js"></script>'
+)
 """Ends the client's wish to follow a Python program; all of its own files are as they came."""
 _PACKED = frozenset({".js", ".css", ".wasm", ".html"})
-_CLIENT_POLICY = "; ".join(
+_CLIENT_POLICY = "; ".join(  # noqa: FLY002 - a line each, some with their reason
     (
         "default-src 'none'",
         # its decoders are WebAssembly, its workers start from blobs, and it makes functions out
@@ -48,9 +52,7 @@ def viewer(request: Request, actor: PartViewer, dataset: str) -> HTMLResponse:
 
 
 @router.get("/view/{view}")
-def saved_viewer(
-    request: Request, gateway: GatewayHere, actor: Anyone, view: str
-) -> HTMLResponse:
+def saved_viewer(request: Request, gateway: GatewayHere, actor: Anyone, view: str) -> HTMLResponse:
     """Show a saved view to whoever may see its dataset."""
     kept = get_view(gateway, actor, view)
     return _viewer_page(request, actor, kept.dataset, view=kept.id)
@@ -128,5 +130,5 @@ def _content(path: Path) -> bytes:
 
 def _viewer_page(request: Request, actor: Actor, dataset: str, view: str = "") -> HTMLResponse:
     may_save = actor.person is not None
-    values = {"dataset": dataset, "view": view, "may_save": may_save}
+    values: dict[str, Any] = {"dataset": dataset, "view": view, "may_save": may_save}
     return page(request, "viewer.html", actor, **values)
