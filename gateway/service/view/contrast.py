@@ -1,5 +1,6 @@
 """What a viewer shows as black and as full colour: from the metadata, else from the voxels."""
 
+import time
 from collections import OrderedDict
 from threading import Lock
 from typing import Any
@@ -17,6 +18,7 @@ _MOST_BLOCKS = 8
 _LOW, _HIGH = 1.0, 99.8
 """Percentiles: a few hot pixels do not darken the rest, a few dead ones do not brighten it."""
 _KEPT = 512
+_LOOKED_AT_S = 300
 
 _known: OrderedDict[tuple[object, ...], Window] = OrderedDict()
 _lock = Lock()
@@ -34,17 +36,19 @@ def display_window(volume: Volume, channel: int) -> Window:
     said = volume.info.channels[channel].window
     if said is not None:
         return said
-    key = (volume.store.url, volume.key, volume.info.digest, volume.info.made_by, channel)
+    info = volume.info
+    # what has no digest, such as a volume of others, may change: it is looked at again in a while
+    until = None if info.digest is not None else time.monotonic() // _LOOKED_AT_S
+    key = (volume.store.url, volume.key, info.digest, info.made_by, channel, until)
     with _lock:
         if key in _known:
             _known.move_to_end(key)
             return _known[key]
     window = robust_window(sample_channel(volume, channel))
-    if volume.info.digest is not None:  # what has no digest may still change
-        with _lock:
-            _known[key] = window
-            while len(_known) > _KEPT:
-                _known.popitem(last=False)
+    with _lock:
+        _known[key] = window
+        while len(_known) > _KEPT:
+            _known.popitem(last=False)
     return window
 
 
