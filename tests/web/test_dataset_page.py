@@ -137,6 +137,16 @@ def test_the_page_offers_what_one_may(viewer, editor, come):
         assert [href for href in offers if f'href="{href}"' in page] == list(wanted)
 
 
+def test_a_tool_is_run_on_what_was_looked_at(editor):
+    page = editor.get("/d/m1/entries/raw")
+    tools = editor.get(re.search(r'href="(/tools\?image=[^"]+)"', page.text)[1])
+    assert "detect_nuclei" in tools.text
+    assert "/tools/stitch" not in tools.text  # it takes tiles
+    form = editor.get(re.search(r'href="(/tools/smooth_gaussian\?[^"]+)"', tools.text)[1])
+    assert form.status_code == 200
+    assert "m1/raw" in form.text
+
+
 def test_nobody_without_a_role_sees_anything(come):
     stranger, nobody = come("stig"), come()
     for path in ("/d/m1", "/d/m1/entries/raw", "/d/m1/history", "/api/datasets/m1",

@@ -41,12 +41,11 @@ def trace(gateway: Gateway, actor: Actor, dataset: str, root: str = "") -> Prove
     records = gateway.catalogue.runs(dataset=dataset, status="done", limit=MOST_RUNS + 1)
     makers = [run for run in records if any(p.ref.startswith(f"{dataset}/") for p in run.outputs)]
     runs = seen_runs(gateway, actor, reversed(makers[:MOST_RUNS]))
-    return Provenance(
-        runs=tuple(runs), complete=len(records) <= MOST_RUNS, svg=_draw(runs, root) if runs else ""
-    )
+    drawn = _draw(runs, root, runs_too=actor.person is not None) if runs else ""
+    return Provenance(runs=tuple(runs), complete=len(records) <= MOST_RUNS, svg=drawn)
 
 
-def _draw(runs: Sequence[SeenRun], root: str) -> str:
+def _draw(runs: Sequence[SeenRun], root: str, *, runs_too: bool) -> str:
     nodes: dict[str, Node] = {}
     edges: list[tuple[str, str]] = []
     for run in runs:
@@ -59,7 +58,9 @@ def _draw(runs: Sequence[SeenRun], root: str) -> str:
             nodes.setdefault(node.key, node)
             edges.append((node.key, run.id))
         took = f"{run.version}, {run.wall_s or 0:.1f} s"
-        nodes[run.id] = Node(run.id, _short(run.tool), took, "run", f"{root}/runs/{run.id}")
+        # runs are shown to persons only
+        href = f"{root}/runs/{run.id}" if runs_too else None
+        nodes[run.id] = Node(run.id, _short(run.tool), took, "run", href)
         for node in _nodes(run, run.outputs, root):
             nodes[node.key] = node
             edges.append((run.id, node.key))

@@ -34,7 +34,7 @@ def dataset_page(
         address = f"{root}/d/{dataset}/entries/{actor.link_entry}"
         return RedirectResponse(address, status_code=303)
     found = overview(gateway, actor, dataset, dataset_url(request, gateway, dataset))
-    origin = trace(gateway, actor, dataset, "" if actor.link else root)
+    origin = trace(gateway, actor, dataset, root)
     return page(
         request,
         "dataset.html",
@@ -91,7 +91,7 @@ def may(role: str, actor: Actor) -> dict[str, bool]:
         "edit": held >= Role.EDITOR and actor.person is not None,
         "share": held >= Role.OWNER and actor.person is not None,
         "run": actor.person is not None,
-        "runs": actor.link is None,
+        "runs": actor.person is not None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -27,6 +28,7 @@ from gateway.web.pages.rendering import page
 from gateway.web.rules import Anyone, GatewayHere, Person
 
 router = APIRouter(include_in_schema=False)
+_KINDS = ("image", "labels", "points", "tiles")
 
 
 async def sent_form(request: Request) -> dict[str, str]:
@@ -41,14 +43,26 @@ Sent = Annotated[dict[str, str], Depends(sent_form)]
 def tools(
     request: Request, actor: Anyone, q: Annotated[str, Query(max_length=200)] = ""
 ) -> HTMLResponse:
-    """List the tools that run in the browser."""
+    """List the tools that run in the browser; `?image=REF` those that take it, ready filled in."""
     words = q.lower().split()
     found = [
         spec
         for spec in _runnable()
         if all(word in f"{spec.id} {spec.title} {spec.summary}".lower() for word in words)
     ]
-    return page(request, "tools.html", actor, tools=found, query=q)
+    asked = ((kind, request.query_params[kind]) for kind in _KINDS if kind in request.query_params)
+    kind, ref = next(asked, ("", ""))
+    filled = {spec.id: _filled(spec, kind, ref) for spec in found} if ref else {}
+    if ref:
+        found = [spec for spec in found if filled[spec.id]]
+    values: dict[str, Any] = {"query": q, "kind": kind, "ref": ref, "filled": filled}
+    return page(request, "tools.html", actor, tools=found, **values)
+
+
+def _filled(spec: ToolSpec, kind: str, ref: str) -> str:
+    """Return the query that fills a thing in at the first input of its kind; empty without one."""
+    port = next((name for name, what in spec.inputs.items() if what.kind == kind), None)
+    return f"?{urlencode({f'in.{port}': ref})}" if port else ""
 
 
 @router.get("/tools/{tool}")
