@@ -34,6 +34,23 @@ _BEGUN = "gateway_sign_in"
 _BEGUN_LIFE_S = 600
 _ONCE = "gateway_login_link"
 _LONGEST_BROWSER = 120
+# those that pretend to be others come before them
+_BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +250,15 @@ def _back(request: Request, gateway: Gateway, provider: str) -> str:
 
 
 def _came(request: Request) -> Came:
-    browser = request.headers.get("user-agent", "")[:_LONGEST_BROWSER]
-    return Came(address=address_of(request), browser=browser)
+    agent = request.headers.get("user-agent", "")
+    return Came(address=address_of(request), browser=_browser(agent))
+
+
+def _browser(agent: str) -> str:
+    """Return what people call a browser and its machine: `Firefox on Windows`."""
+    name = next((name for sign, name in _BROWSERS if sign in agent), "")
+    system = next((name for sign, name in _SYSTEMS if sign in agent), "")
+    return f"{name} on {system}" if name and system else agent[:_LONGEST_BROWSER]
 
 
 def _refuse_links(actor: Actor) -> None:
