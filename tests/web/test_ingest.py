@@ -137,6 +137,7 @@ def test_the_page_shows_what_was_recognised_and_asks_for_what_is_missing(server)
         assert "scope/monday/brain 7.npy" in boss.get(f"/runs/{job}").text
 
 
+@pytest.mark.slow
 def test_an_ingest_that_was_killed_goes_on(server, inbox) -> None:
     body = {"place": "scope/large.npy", "ref": "large/raw", "options": {"voxel_um": "2,1,1"}}
     with server.client("ana") as ana:
@@ -160,6 +161,7 @@ def piece_headers(piece: bytes) -> dict[str, str]:
     return {"Content-Digest": f"sha-256=:{digest}:"}
 
 
+@pytest.mark.slow
 def test_an_upload_that_was_interrupted_goes_on_and_is_ingested(serve, home, tmp_path) -> None:
     path = tmp_path / "mine.npy"
     np.save(path, np.random.default_rng(1).integers(0, 999, (16, 32, 32)).astype(np.uint16))

@@ -115,6 +115,7 @@ def read_events(
     return names, ids
 
 
+@pytest.mark.slow
 def test_a_killed_job_is_found_interrupted_and_goes_on(brain) -> None:
     put_volume(brain.gateway, "brain/large", (96, 160, 160))
     call = smooth("brain/large", "brain/soft", 20.0, workers=1, block_voxels=[8, 32, 32])
@@ -130,6 +131,7 @@ def test_a_killed_job_is_found_interrupted_and_goes_on(brain) -> None:
         assert state["progress"]["resumed"]
 
 
+@pytest.mark.slow
 def test_cancel_keeps_what_was_done(brain) -> None:
     put_volume(brain.gateway, "brain/large", (96, 160, 160))
     call = smooth("brain/large", "brain/soft", 20.0, workers=1, block_voxels=[8, 32, 32])
@@ -148,6 +150,7 @@ def test_cancel_keeps_what_was_done(brain) -> None:
         assert "is done" in refused.json()["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_person_has_so_many_runs_and_the_rest_wait_their_turn(serve) -> None:
     server = serve(GATEWAY_RUNS_PER_PERSON="1", GATEWAY_WEB_WORKERS="2")
     for person in ("ana", "ben"):
@@ -172,6 +175,7 @@ def test_a_person_has_so_many_runs_and_the_rest_wait_their_turn(serve) -> None:
         assert len(boss.get("/api/jobs").json()) == 4
 
 
+@pytest.mark.slow
 def test_a_run_outlives_the_service(serve) -> None:
     first = serve()
     put_volume(first.gateway, "brain/raw", (128, 192, 192))
@@ -194,6 +198,7 @@ def test_a_run_outlives_the_service(serve) -> None:
     assert finish[0]["at"] > stopped, "it ended while no service was there"
 
 
+@pytest.mark.slow
 def test_a_reader_of_events_does_not_hold_up_the_end_of_the_service(serve) -> None:
     server = serve()
     put_volume(server.gateway, "brain/raw", (96, 160, 160))
@@ -231,6 +236,7 @@ def test_a_job_needs_rights_on_what_it_reads_and_makes(brain) -> None:
     assert httpx.post(f"{brain.url}/api/jobs", json=call).status_code == 401
 
 
+@pytest.mark.slow
 def test_rights_are_asked_again_when_a_job_starts(serve) -> None:
     server = serve(GATEWAY_RUNS_PER_PERSON="1")
     put_volume(server.gateway, "brain/raw", (96, 160, 160))

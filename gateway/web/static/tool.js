@@ -73,4 +73,7 @@ function begin(form) {
   });
 }
 
-begin(document.querySelector("#tool"));
+const first = document.querySelector("#tool");
+begin(first);
+// what was typed while this module was on its way
+for (const input of first.querySelectorAll("[data-choices]")) suggestOutputs(first, input);
