@@ -156,7 +156,8 @@ def end_one(gateway: Gateway, actor: Actor, kind: Kind, session: str) -> None:
         change = ended.values(ended=datetime.now(UTC))
         if not known or not connection.execute(change).rowcount:
             what = "token" if kind == "token" else "session"
-            raise NotFoundError(f"{person} has no open {what} {session[:40]!r}")
+            # what was given is not repeated: it may be the secret itself
+            raise NotFoundError(f"{person} has no open {what} of that id; list them to see the ids")
         audit_note(gateway, actor, f"{kind} ended", into=connection, session=session)
 
 
