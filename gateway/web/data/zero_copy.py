@@ -20,6 +20,8 @@ from gateway.service.view.served_files import OpenFile
 from gateway.web.data.pumps import ZERO_COPY
 
 _EXTENSIONS: dict[str, dict[str, Any]] = {ZERO_COPY: {}}
+_MORE: int | None = getattr(socket, "MSG_MORE", None)
+"""Holds the head back until the file follows, in one packet; Linux has it."""
 _PIECE = 2**18
 
 
@@ -38,7 +40,8 @@ class ZeroCopyProtocol(HttpToolsProtocol):
         """Borrow the socket of a connection without TLS."""
         super().connection_made(transport)
         raw = transport.get_extra_info("socket")
-        if self.scheme == "http" and raw is not None and not self.access_log:
+        plain = self.scheme == "http" and raw is not None
+        if plain and _MORE is not None and not self.access_log:
             self._socket = socket.socket(raw.family, raw.type, raw.proto, fileno=raw.fileno())
             self._socket.settimeout(0)
 
@@ -126,7 +129,7 @@ class _Answer:
         transport, taken = self._cycle.transport, 0
         if not transport.get_write_buffer_size():
             try:
-                taken = self._socket.send(head, socket.MSG_MORE) if head else 0
+                taken = self._socket.send(head, _MORE or 0) if head else 0
                 if taken == len(head):
                     return os.sendfile(self._socket.fileno(), file.fileno(), start, count)
             except BlockingIOError:
