@@ -60,10 +60,10 @@ def objects(api) -> dict[int, dict]:
 
 def saved(visitor) -> None:
     """Wait until nothing of this page waits to be sent."""
-    visitor.page.wait_for_timeout(200)
     visitor.page.wait_for_function(
-        "() => document.getElementById('review-state').textContent === 'all saved'"
+        "() => !gatewayReview.store.sending && !gatewayReview.store.outbox.waiting().length"
     )
+    visitor.page.wait_for_timeout(500)
 
 
 def look_at(visitor, point: list[float]) -> tuple[float, float]:
@@ -73,6 +73,18 @@ def look_at(visitor, point: list[float]) -> tuple[float, float]:
     visitor.client("viewer.position.value = Float32Array.from(given)", [x, y, z / 2])
     visitor.page.wait_for_timeout(1500)
     return visitor.panel()
+
+
+def hover(visitor, x: float, y: float, number: int) -> None:
+    """Put the mouse over an object, and wait until the viewer has noticed."""
+    for _ in range(40):
+        visitor.page.mouse.move(x - 60, y - 60)
+        visitor.page.mouse.move(x, y)
+        visitor.page.wait_for_timeout(250)
+        if visitor.client("viewer.mouseState.pickedAnnotationId") == str(number):
+            return
+    visitor.shoot("not-picked")
+    pytest.fail(f"the viewer does not see the object {number} under the mouse")
 
 
 def press(visitor, *keys: str) -> None:
@@ -116,9 +128,8 @@ def test_the_mouse_makes_moves_and_deletes(reader, api) -> None:
     made = objects(api)[4]
     assert made["points"][0] == pytest.approx([48.0, 65.0, 40.0], abs=2.1)
 
+    hover(reader, x + 40, y + 20, 4)
     keyboard.down("Alt")
-    mouse.move(x + 40, y + 20)
-    reader.page.wait_for_timeout(500)
     mouse.down()
     mouse.move(x + 20, y)
     mouse.move(x, y, steps=4)
@@ -129,9 +140,7 @@ def test_the_mouse_makes_moves_and_deletes(reader, api) -> None:
     moved = objects(api)[4]["points"][0]
     assert moved == pytest.approx([48.0, 60.0, 30.0], abs=2.1)
 
-    mouse.move(x + 60, y + 60)
-    mouse.move(x, y)
-    reader.page.wait_for_timeout(500)
+    hover(reader, x, y, 4)
     keyboard.down("Control")
     keyboard.down("Alt")
     mouse.click(x, y, button="right")
@@ -269,3 +278,17 @@ def test_the_review_fits_a_phone(visit, server, api) -> None:
     saved(here)
     here.shoot("phone")
     assert here.page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_layer_is_made_on_its_page_and_opened(visitor, server) -> None:
+    page = visitor.go("/d/cube")
+    page.get_by_role("link", name="Review", exact=True).click()
+    page.get_by_label("Name").fill("nuclei")
+    page.get_by_label("Classes").fill("neuron, glia")
+    visitor.shoot("layers")
+    page.get_by_role("button", name="Make layer").click()
+    page.wait_for_url("**/d/cube/review/nuclei")
+    page.wait_for_function("() => document.body.dataset.review === 'ready'")
+    assert page.locator("#review-classes li").count() == 2
+    with closing(server.browser()) as client:
+        assert client.delete("/api/layers/cube/nuclei").status_code == 204

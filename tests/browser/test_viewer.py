@@ -162,6 +162,7 @@ def test_a_share_link_works_in_the_stock_client_of_a_fresh_profile(visit, server
                 "shaderControls": {"contrast": {"range": [80, 4000]}},
             }
         ],
+        "dimensions": {"x": [1e-6, "m"], "y": [1e-6, "m"], "z": [2e-6, "m"]},
         "position": [64, 32, 24],
         **CLOSE,
     }

@@ -80,6 +80,8 @@ export class Painting {
     const before = this.drawn.get(id);
     if (!before) {
       this.drawn.set(id, { stamp: "" });
+      // the client opens its own details of what was made; ours are beside it
+      setTimeout(() => { this.viewer.selectionDetailsState.location.visible = false; }, 0);
       this.heard({ made: id, shape: shapeOf(annotation, points), points });
     } else if (JSON.stringify(before.points) !== JSON.stringify(points)) {
       const moved = annotation.type === POLYLINE ? opened(points, before.points) : points;
@@ -130,7 +132,7 @@ function annotationOf(object, id, colour, current) {
   const points = object.points.map((point) => Float32Array.from(point));
   const kind = { point: POINT, line: LINE, box: BOX, polygon: POLYLINE }[object.shape];
   const shape = kind === POINT ? { point: points[0] } : kind === POLYLINE ? { points: [...points, points[0]] } : { pointA: points[0], pointB: points[1] };
-  return { id, type: kind, ...shape, description: object.comment ?? undefined, relatedSegments: [], properties: [pack(colour), STATUS[object.status] ?? 0, current ? 1 : 0] };
+  return { id, type: kind, ...shape, description: object.comment ?? undefined, relatedSegments: undefined, properties: [pack(colour), STATUS[object.status] ?? 0, current ? 1 : 0] };
 }
 
 /** Red is the lowest byte, as the client packs colours. */

@@ -151,7 +151,7 @@ export class Store extends EventTarget {
       const told = await ask(`${this.path}/edits?since=${this.known}`);
       for (const batch of told.batches) this.takeBatch(batch);
       const reload = told.reload || told.batches.some((batch) => batch.reload);
-      if (!told.more || reload) this.known = Math.max(this.known, told.version);
+      if (reload) this.known = Math.max(this.known, told.version);
       if (reload) this.dispatchEvent(new Event("reload"));
       if (told.batches.length || reload) this.tell();
       if (!told.more || reload) return;
