@@ -23,13 +23,17 @@ void main() {
 """
 POINTS_SHADER = """#uicontrol vec3 colour color
 #uicontrol float size slider(min=1, max=20, step=0.5)
+#uicontrol float fill slider(min=0, max=1)
 void main() {
-  setColor(colour);
+  setPointMarkerColor(vec4(colour, fill));
+  setPointMarkerBorderColor(vec4(colour, 1.0));
   setPointMarkerSize(size);
-  setPointMarkerBorderWidth(0.5);
+  setPointMarkerBorderWidth(1.0);
 }
 """
-_POINT_SIZE = 4.0
+_POINT_SIZE = 5.0
+_POINT_FILL = 0.25
+"""What lies under a point stays to be seen, such as the nucleus that it marks."""
 _POINT_SPACING = 6.0
 """Pixels between points that the viewer aims for: finer levels load as one comes nearer."""
 
@@ -147,6 +151,7 @@ def points_layer(entry: Entry, table: PointsTable, base: str, number: int) -> di
         "shaderControls": {
             "colour": _POINT_COLOURS[number % len(_POINT_COLOURS)],
             "size": _POINT_SIZE,
+            "fill": _POINT_FILL,
         },
         "crossSectionAnnotationSpacing": _POINT_SPACING,
         "projectionAnnotationSpacing": _POINT_SPACING,
