@@ -119,26 +119,12 @@ def make_layer(
     cells = _read_points(gateway, dataset, points) if points else {}
     if block_um is not None and not block_um > 0:
         raise CallError(f"block_um is {block_um}; expected a length in micrometres above 0")
-    now = datetime.now(UTC)
     values = {
-        "uid": uuid.uuid4().hex,
+        **_empty_layer(actor, (lowest, highest), block_um),
         "dataset": dataset,
         "name": name,
         "volume": volume,
         "classes": checked,
-        "columns": [],
-        "extended": False,
-        "version": 0,
-        "count": 0,
-        "lowest": list(lowest),
-        "highest": list(highest),
-        "next_id": 1,
-        "block_um": block_um or choose_block_um(lowest, highest),
-        "made_by": actor.name,
-        "made": now,
-        "changed": now,
-        "stored": -1,
-        "snapshot": -1,
     }
     with writing(gateway.database) as connection:
         if find_layer(connection, dataset, name) is not None or has_layer_files(
@@ -153,6 +139,28 @@ def make_layer(
         layer = get_layer(connection, dataset, name)
     note(gateway, actor, "layer made", dataset, layer=name, objects=layer.count)
     return describe_layer(layer)
+
+
+def _empty_layer(actor: Actor, bounds: BoxUm, block_um: float | None) -> dict[str, Any]:
+    """Return what is the same in every layer that begins."""
+    lowest, highest = bounds
+    now = datetime.now(UTC)
+    return {
+        "uid": uuid.uuid4().hex,
+        "columns": [],
+        "extended": False,
+        "version": 0,
+        "count": 0,
+        "lowest": list(lowest),
+        "highest": list(highest),
+        "next_id": 1,
+        "block_um": block_um or choose_block_um(lowest, highest),
+        "made_by": actor.name,
+        "made": now,
+        "changed": now,
+        "stored": -1,
+        "snapshot": -1,
+    }
 
 
 def change_classes(
