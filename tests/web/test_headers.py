@@ -189,6 +189,7 @@ def test_behind_tls_and_under_a_prefix(home, gateway, put_volume) -> None:
             assert denied.status_code == 401
 
 
+@pytest.mark.slow
 def test_who_a_proxy_speaks_for_is_heard_only_behind_one(home) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
     for base, secure in (("", False), (PROXIED, True)):

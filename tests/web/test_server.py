@@ -47,6 +47,7 @@ def tells(process: "subprocess.Popen[str]") -> dict[str, str]:
     return dict(json.loads(process.stdout.readline()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_cleanly(home, workers, number) -> None:
@@ -199,6 +200,7 @@ def test_health_says_what_does_not_answer(server) -> None:
     assert answer.json() == {"status": "failed", "store": "failed", "database": "ok"}
 
 
+@pytest.mark.slow
 def test_metrics_of_all_processes_are_told_by_each(serve) -> None:
     server = serve(GATEWAY_WEB_WORKERS="2")
     server.client("ana").close()
@@ -221,6 +223,7 @@ def test_metrics_behind_a_proxy_need_the_token_or_an_administrator(home) -> None
             assert httpx.get(url, headers=headers).status_code == status
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_home(serve) -> None:
     server = serve(GATEWAY_WEB_WORKERS="2")
     with server.client("boss") as client:
