@@ -76,6 +76,12 @@ class DataEndpoint:
                 raise  # the server closes the connection, so that nobody takes a part for all
             await exchange.refuse(status_of(error), error)
 
+    def close(self) -> None:
+        """Let go of the database and the threads."""
+        self._decisions.close()
+        for pool in (self._readers, self._finders, self._makers):
+            pool.shutdown(wait=False)
+
     async def _answer(self, exchange: Exchange) -> None:
         address = parse_address(exchange.path, exchange.raw)
         get = exchange.headers.get

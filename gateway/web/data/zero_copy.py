@@ -41,7 +41,7 @@ class ZeroCopyProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         raw = transport.get_extra_info("socket")
         plain = self.scheme == "http" and raw is not None
-        if plain and _MORE is not None and not self.access_log:
+        if plain and _MORE is not None:
             self._socket = socket.socket(raw.family, raw.type, raw.proto, fileno=raw.fileno())
             self._socket.settimeout(0)
 
@@ -80,16 +80,20 @@ class _Answer:
             return
         start, self._start = self._start, None
         if kind == ZERO_COPY:
-            head = b"" if start is None else self._head(start)
-            await self._send_file(head, message)
+            await self._send_file(await self._head(start), message)
             return
         if start is not None:
             await self._cycle.send(start)  # type: ignore[arg-type]
         await self._cycle.send(message)  # type: ignore[arg-type]
 
-    def _head(self, start: Message) -> bytes:
-        """Write status and headers as uvicorn does."""
+    async def _head(self, start: Message | None) -> bytes:
+        """Write status and headers as uvicorn does, or let it where it keeps a log of its own."""
         cycle = self._cycle
+        if start is None:
+            return b""
+        if cycle.access_log:
+            await cycle.send(start)  # type: ignore[arg-type]
+            return b""
         parts = [STATUS_LINE[start["status"]]]
         for name, value in (*cycle.default_headers, *start["headers"]):
             parts += (name, b": ", value, b"\r\n")
