@@ -15,6 +15,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from gateway.errors import GatewayError, SettingsError
 from gateway.service.gateway import Gateway, open_gateway
+from gateway.service.jobs.dispatch import start_waiting
 from gateway.web.app import create_app
 from gateway.web.logs import set_up_logs
 from gateway.web.metrics import SHARED_FOLDER
@@ -46,6 +47,7 @@ def serve(gateway: Gateway, *, started: Started) -> None:
     """
     settings = gateway.settings
     set_up_logs(as_json=settings.log_json)
+    start_waiting(gateway)  # what has waited since the machine went down
     several = settings.web_workers > 1
     with closing(_listen(settings.host, settings.port)) as listening:
         port = listening.getsockname()[1]

@@ -12,10 +12,14 @@ import numpy as np
 import psutil
 import pytest
 
+from gateway.records.database import writing
 from gateway.service.access.actor import Role
-from gateway.service.gateway import Gateway
+from gateway.service.access.grants import grant
+from gateway.service.access.people import ensure_person
+from gateway.service.calls import call_from_words
+from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.ingest import IngestOptions, ingest
-from gateway.service.jobs.job import read_job
+from gateway.service.jobs.job import add_job, new_job, read_job
 from gateway.service.jobs.journal import Journal, read_documents
 from gateway.volumes.ref import parse_ref
 
@@ -196,6 +200,21 @@ def test_a_run_outlives_the_service(serve) -> None:
         e for e in read_documents(Journal(second.gateway, job)) if e["event"] == "RunFinished"
     ]
     assert finish[0]["at"] > stopped, "it ended while no service was there"
+
+
+def test_what_waited_when_the_machine_went_down_starts_with_the_service(home, serve) -> None:
+    gateway = open_gateway(home)
+    with gateway.catalogue:
+        put_volume(gateway, "brain/raw")
+        grant(gateway, "brain", f"person:{ensure_person(gateway, 'ana')}", Role.EDITOR)
+        words = smooth("brain/raw", "brain/soft")
+        call = call_from_words(words["tool"], words["inputs"], words["outputs"], words["params"])
+        job = new_job("ana", call, {})
+        with writing(gateway.database) as connection:
+            add_job(connection, job)
+        server = serve()
+        # nobody asks for anything
+        until(lambda: read_job(server.gateway, job.id).status == "done")
 
 
 @pytest.mark.slow
