@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from typing import Any
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 

@@ -16,7 +16,7 @@ export function showState(store, blocks) {
   part("counts").textContent = `${shown.toLocaleString()} loaded, version ${store.known}${blocks.partial ? "; zoom in for all" : ""}`;
 }
 
-export function showObject(object, store) {
+export function showObject(object) {
   part("object-title").textContent = object ? title(object) : "No object chosen";
   const facts = object ? [["Status", object.status], ["Class", object.class ?? "none"], ["At z, y, x", `${place(object)} µm`],
     ...Object.entries(object.properties ?? {}).map(([name, value]) => [name, typeof value === "number" ? String(+value.toPrecision(5)) : String(value)])] : [];
@@ -36,7 +36,6 @@ export function showObject(object, store) {
     const button = document.querySelector(`[data-do="${name}"]`);
     if (button) button.disabled = !object;
   }
-  void store;
 }
 
 export function showClasses(classes, choose) {

@@ -176,7 +176,6 @@ export class Store extends EventTarget {
     const { op, id, ...fields } = conflict.mine ?? {};
     if (mine && op === "delete" && conflict.theirs) this.edit([{ op, id }]);
     else if (mine && op === "set" && conflict.theirs) this.edit([{ op, id: conflict.id, ...fields }]);
-    else if (mine && op === "set") this.edit([{ op: "create", shape: "point", ...conflict.mineWhole, ...fields }], { 0: `again-${id}` });
     this.tell();
   }
 }

@@ -226,7 +226,7 @@ function draw() {
   current = store.nameOf(current);
   painting.draw(store.shown(), store.layer.classes, current);
   showState(store, blocks);
-  showObject(object(), store);
+  showObject(object());
   showTroubles(store);
   showList(sorted(), current, choose);
   showQueue(queue, queues, {

@@ -18,7 +18,8 @@ export async function startClient(frame) {
 /** Shows a state; what was shown before is gone. */
 export function restore(viewer, state) {
   viewer.state.reset();
-  viewer.state.restoreState(state);
+  // beyond the data: dark, so that the eye stays with the data
+  viewer.state.restoreState({ crossSectionBackgroundColor: "#16191d", ...state });
 }
 
 export function stateOf(viewer) {

@@ -22,8 +22,6 @@ export async function begin(prepare = (state) => state) {
     const [viewer, state] = await Promise.all([startClient(frame), loadState()]);
     session.viewer = viewer;
     session.given = structuredClone(state);
-    // beyond the data: dark, so that the eye stays with the data
-    state.crossSectionBackgroundColor ??= "#16191d";
     if (!session.view && innerWidth < 640) state.layout = "xy"; // four panels of a phone are stamps
     restore(viewer, prepare(state));
   } catch (error) {
