@@ -17,9 +17,9 @@ from gateway.volumes.dataset import DatasetInfo, read_dataset, write_dataset
 
 
 @pytest.fixture
-def described(gateway):
-    describe_dataset(gateway, "m1", DatasetInfo(title="First", tags=("a",)), who="ana")
-    return gateway
+def described(either):
+    describe_dataset(either, "m1", DatasetInfo(title="First", tags=("a",)), who="ana")
+    return either
 
 
 def test_a_change_is_a_version_in_store_and_catalogue(described):

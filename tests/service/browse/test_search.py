@@ -28,12 +28,12 @@ def names(found):
 
 
 @pytest.fixture
-def filled(gateway):
-    put(gateway, "m1", title="Mouse cortex", species="Mus musculus", stain="NeuN", people=["Bo"])
-    put(gateway, "m2", title="Mouse striatum", species="Mus musculus", stain="TH", tags=["lesion"])
-    put(gateway, "r1", title="Rat cortex", species="Rattus norvegicus", stain="NeuN", date="2021")
-    put(gateway, "cortex_9", species="Danio rerio")
-    return gateway
+def filled(either):
+    put(either, "m1", title="Mouse cortex", species="Mus musculus", stain="NeuN", people=["Bo"])
+    put(either, "m2", title="Mouse striatum", species="Mus musculus", stain="TH", tags=["lesion"])
+    put(either, "r1", title="Rat cortex", species="Rattus norvegicus", stain="NeuN", date="2021")
+    put(either, "cortex_9", species="Danio rerio")
+    return either
 
 
 def test_every_word_must_occur_somewhere(filled):
