@@ -6,6 +6,7 @@ import threading
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import nibabel
@@ -15,6 +16,7 @@ import pytest
 import tifffile
 import zarr
 
+import gateway
 from gateway.service.access.actor import Role
 from gateway.volumes.box import Box
 from gateway.volumes.formats.format import OpenOptions
@@ -188,6 +190,31 @@ def test_the_snippet_reads_the_same_box(ana) -> None:
         "/api/cutout-snippet/brain/cells", params={"format": "csv", "box_um": "1:2,3:4,5:6"}
     ).json()
     assert points["python"].endswith(".read(((1.0, 3.0, 5.0), (2.0, 4.0, 6.0)))")
+
+
+def test_the_snippet_runs_and_gives_what_the_download_holds(ana) -> None:
+    token = ana.headers["Authorization"].removeprefix("Bearer ")
+    for entry, query in (
+        ("image", {"box": BOX, "channel": 0}),
+        ("image", {"box_um": "20:60,40.5:90,60:100", "channel": 1}),
+        ("cells", {"format": "csv", "box_um": "100:110,80:120,80:120"}),
+    ):
+        line = ana.get(f"/api/cutout-snippet/brain/{entry}", params=query).json()["python"]
+        opened = []
+
+        def connect(url, *, token, opened=opened):
+            opened.append(gateway.connect(url, token=token))
+            return opened[-1]
+
+        names = {"gateway": SimpleNamespace(connect=connect)}
+        found = eval(line.replace("…", token), names)  # noqa: S307 - our own line
+        opened[0].close()
+        if entry == "cells":
+            rows = cut(ana, "cells", **query).text.splitlines()
+            assert len(found["z_um"]) == len(rows) - 1
+        else:
+            content = np.load(io.BytesIO(cut(ana, entry, **query).content))
+            assert np.array_equal(found, content)
 
 
 def test_who_goes_away_stops_the_work_and_leaves_no_file(serve, fill_dataset, tmp_path) -> None:
