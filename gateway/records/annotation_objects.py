@@ -41,7 +41,7 @@ def read_all(connection: Connection, layer: Layer) -> Iterator[Annotation]:
     """Return every object, block by block, without holding them all."""
     rows = select(ObjectRow.__table__).where(ObjectRow.layer == layer.id)
     rows = rows.order_by(ObjectRow.block, ObjectRow.id)
-    streamed = connection.execution_options(yield_per=5000).execute(rows)
+    streamed = connection.execute(rows.execution_options(yield_per=5000))
     return map(annotation_of, streamed)
 
 

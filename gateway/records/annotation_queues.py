@@ -161,7 +161,7 @@ def candidates(
         rows = rows.where(ObjectRow.status == status)
     if label is not None:
         rows = rows.where(ObjectRow.class_name == label)
-    return connection.execution_options(yield_per=5000).execute(rows)
+    return connection.execute(rows.execution_options(yield_per=5000))
 
 
 def _items(queue: Queue) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -229,7 +230,7 @@ def plain(objects: list[dict[str, Any]]) -> State:
     }
 
 
-TestLayers = Layers.TestCase
+TestLayers = pytest.mark.slow(Layers.TestCase)
 TestLayers.settings = settings(
     max_examples=8,
     stateful_step_count=20,
