@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import gateway as package
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, NotFoundError
 from gateway.service.access.actor import NOBODY
 from gateway.service.access.links import link_actor
 from gateway.service.gateway import Gateway
@@ -158,6 +158,11 @@ class Switch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = route_path(scope) if scope["type"] == "http" else ""
+        if "\x00" in path:  # PostgreSQL keeps none: no name of anything has one
+            error = NotFoundError("there is nothing at this address; it has a NUL character")
+            answer = JSONResponse(problem(error), status_code=status_of(error))
+            await answer(scope, receive, send)
+            return
         if path.startswith("/data/"):
             await self._data(scope, receive, send)
         elif path.startswith("/s/"):

@@ -125,7 +125,8 @@ def candidates(gateway: Gateway) -> Candidates:
 def _check(dataset: str, subject: str, role: Role) -> None:
     parse_dataset(dataset)
     kind, _, name = subject.partition(":")
-    if subject != EVERYONE and (kind not in ("person", "group") or not name):
+    odd = kind not in ("person", "group") or not name or not name.isprintable()
+    if subject != EVERYONE and odd:
         raise CallError(
             f"the subject {subject[:140]!r} is none; expected person:NAME, group:NAME or everyone"
         )

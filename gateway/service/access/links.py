@@ -16,6 +16,7 @@ from gateway.service.access.audit import note as audit_note
 from gateway.service.access.changes import changing
 from gateway.service.access.keys import secret_of
 from gateway.service.access.rights import require
+from gateway.service.access.texts import check_text
 from gateway.service.gateway import Gateway
 from gateway.volumes.dataset import list_entries
 from gateway.volumes.ref import parse_dataset, parse_ref
@@ -23,7 +24,6 @@ from gateway.volumes.ref import parse_dataset, parse_ref
 USUAL_LIFE = timedelta(days=14)
 LONGEST_LIFE = timedelta(days=366)
 _SHORTEST_LIFE = timedelta(seconds=1)
-_LONGEST_NOTE = 200
 _LONGEST_TOKEN = 200
 _REFUSAL = "this share link is not valid; ask whoever sent it for a new one"
 
@@ -92,15 +92,16 @@ def make_link(
         CallError: The role, the life or the note is out of bounds.
     """
     require(gateway, actor, parse_dataset(dataset), Role.OWNER)
-    _check(role, life, note)
+    _check(role, life)
+    note = check_text("the note", note)
     _check_there(gateway, dataset, entry)
     link, now = secrets.token_hex(8), datetime.now(UTC)
     values: dict[str, Any] = {"dataset": dataset, "entry": entry, "role": role.label}
-    values["note"] = note.strip()
+    values["note"] = note
     values |= {"made_by": actor.name, "made": now, "expires": now + life}
     with changing(gateway) as connection:
         connection.execute(insert(LinkRow).values(id=link, **values))
-        said = {"link": link, "entry": entry, "role": role.label, "note": note.strip()}
+        said = {"link": link, "entry": entry, "role": role.label, "note": note}
         expires = (now + life).isoformat(timespec="seconds")
         audit_note(gateway, actor, "link made", dataset, into=connection, expires=expires, **said)
     return link, str(_signer(gateway).dumps(link))
@@ -190,15 +191,13 @@ def link_actor(gateway: Gateway, token: str) -> Actor:
     )
 
 
-def _check(role: Role, life: timedelta, note: str) -> None:
+def _check(role: Role, life: timedelta) -> None:
     if role not in (Role.VIEWER, Role.ANNOTATOR):
         raise CallError(f"a share link cannot be {role.label}; expected viewer or annotator")
     if not _SHORTEST_LIFE <= life <= LONGEST_LIFE:
         raise CallError(
             f"a share link cannot hold for {life}; expected at most {LONGEST_LIFE.days} days"
         )
-    if len(note) > _LONGEST_NOTE:
-        raise CallError(f"the note has {len(note)} characters; at most {_LONGEST_NOTE}")
 
 
 def _check_there(gateway: Gateway, dataset: str, entry: str | None) -> None:

@@ -21,7 +21,7 @@ from gateway.service.access.groups import follow_provider
 from gateway.service.access.keys import signer, unsign
 from gateway.service.access.local_accounts import LocalAccounts
 from gateway.service.access.oauth2 import OAuth2Provider, oauth2_configured
-from gateway.service.access.people import ensure_person, insert_person
+from gateway.service.access.people import ensure_person, insert_person, is_name
 from gateway.service.access.providers import Identity, IdentityProvider
 from gateway.service.access.rights import require_administrator
 from gateway.service.access.sessions import open_session
@@ -241,7 +241,8 @@ def _note_failure(
     error: GatewayError,
 ) -> None:
     with reading(gateway.database) as connection:
-        known = connection.scalar(select(PersonRow.name).where(PersonRow.name == (name or "")))
+        asked = name if name is not None and is_name(name) else ""
+        known = connection.scalar(select(PersonRow.name).where(PersonRow.name == asked))
     # what nobody is called may be a password typed into the wrong field
     said: dict[str, Any] = {
         "person": known or "unknown",

@@ -115,6 +115,7 @@ class OAuth2Provider:
             raise SignInError(str(error)) from error
         display = claims.get("name")
         shown = display[:_LONGEST_DISPLAY] if isinstance(display, str) else ""
+        shown = shown if shown.isprintable() else ""
         return Identity(name=name, display=shown, groups=self._groups(claims))
 
     def _groups(self, claims: Mapping[str, Any]) -> frozenset[str] | None:

@@ -17,11 +17,11 @@ from gateway.service.access.audit import note
 from gateway.service.access.changes import changing
 from gateway.service.access.owners import keeping_owners, pass_on
 from gateway.service.access.rights import require_administrator
+from gateway.service.access.texts import check_text
 from gateway.service.gateway import Gateway
 
 PROVIDERS = ("local", "oauth2")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+\-]{0,119}\Z")
-_LONGEST_DISPLAY = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +52,18 @@ class Person:
         }
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a person could have this name."""
+    return _NAME.match(name) is not None
+
+
 def check_person(name: str) -> str:
     """Check the name of a person and return it.
 
     Raises:
         CallError: It is empty, too long, or has an odd character.
     """
-    if not _NAME.match(name):
+    if not is_name(name):
         raise CallError(
             f"the name {name[:130]!r} is not allowed; use letters, digits and . _ - + @, starting "
             "with a letter or digit, at most 120 characters"
@@ -236,10 +241,7 @@ def _require_known(connection: Connection, name: str) -> None:
 
 
 def _check_facts(display: str, provider: str) -> None:
-    if len(display) > _LONGEST_DISPLAY:
-        raise CallError(
-            f"the name to show has {len(display)} characters; at most {_LONGEST_DISPLAY}"
-        )
+    check_text("the name to show", display)
     if provider not in PROVIDERS:
         raise CallError(
             f"there is no identity provider {provider!r}; expected {' or '.join(PROVIDERS)}"

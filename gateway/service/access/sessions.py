@@ -15,6 +15,7 @@ from gateway.service.access.actor import Actor
 from gateway.service.access.audit import note as audit_note
 from gateway.service.access.changes import changing
 from gateway.service.access.rights import require_person
+from gateway.service.access.texts import check_text
 from gateway.service.gateway import Gateway
 
 BROWSER_LIFE = timedelta(days=14)
@@ -82,9 +83,8 @@ def make_token(
     person = require_person(actor)
     if not timedelta(seconds=1) <= life <= LONGEST_TOKEN_LIFE:
         raise CallError(f"a token cannot hold for {life}; at most {LONGEST_TOKEN_LIFE.days} days")
-    if len(note) > _LONGEST_NOTE:
-        raise CallError(f"the note has {len(note)} characters; at most {_LONGEST_NOTE}")
-    secret = open_session(gateway, person, kind="token", note=note.strip(), life=life)
+    note = check_text("the note", note)
+    secret = open_session(gateway, person, kind="token", note=note, life=life)
     made = next(s for s in list_sessions(gateway, actor, "token") if _is(s, secret))
     audit_note(gateway, actor, "token made", token=made.id, note=made.note)
     return made, secret

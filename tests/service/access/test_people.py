@@ -13,6 +13,7 @@ from gateway.errors import (
     SignInError,
 )
 from gateway.service.access.actor import NOBODY, Actor, Role
+from gateway.service.access.audit import AuditFilter, read_audit
 from gateway.service.access.grants import (
     candidates,
     give_role,
@@ -22,6 +23,7 @@ from gateway.service.access.grants import (
 )
 from gateway.service.access.groups import add_member, list_groups, remove_member
 from gateway.service.access.links import link_actor, make_link
+from gateway.service.access.login import Came, providers, sign_in
 from gateway.service.access.people import add_person, change_person, find_person, list_people
 from gateway.service.access.rights import require, role_on, visible_datasets
 from gateway.service.access.sessions import actor_of, make_token, open_session
@@ -168,3 +170,19 @@ def test_of_many_who_begin_one_dataset_one_owns_it(lab, root) -> None:
         won = list(pool.map(lambda n: own_new_dataset(lab, Actor(person=n), "fresh"), names))
     assert won.count(True) == 1
     assert len(grants_of(lab, "fresh")) == 1
+
+
+def test_a_nul_is_a_bad_value_and_no_failure_of_the_database(lab, root, ana) -> None:
+    for attempt in (
+        lambda: make_link(lab, root, "brain", note="a\x00b"),
+        lambda: make_token(lab, ana, "a\x00b"),
+        lambda: change_person(lab, root, "ana", display="a\x00b"),
+        lambda: give_role(lab, root, "brain", "person:a\x00b", Role.VIEWER),
+        lambda: add_member(lab, root, "a\x00b", "ana"),
+    ):
+        with pytest.raises(CallError):
+            attempt()
+    assert read_audit(lab, root, AuditFilter(who="a\x00b")) == []
+    answer = {"name": "a\x00b", "password": "a\x00b"}
+    with pytest.raises(SignInError, match="name or the password is wrong"):
+        sign_in(lab, providers(lab)["local"], answer, {}, back="", came=Came())
