@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from gateway.errors import CallError, NotFoundError, SignInError
 from gateway.records.access_tables import MemberRow, PersonRow, SessionRow
@@ -21,6 +21,8 @@ from gateway.service.gateway import Gateway
 BROWSER_LIFE = timedelta(days=14)
 TOKEN_LIFE = timedelta(days=90)
 LONGEST_TOKEN_LIFE = timedelta(days=366)
+_KEPT = timedelta(days=30)
+"""How long sessions are kept after they expired."""
 _LONGEST_NOTE = 200
 _ID_LENGTH = 16
 _LONGEST_SECRET = 200
@@ -66,6 +68,7 @@ def open_session(
     now = datetime.now(UTC)
     values = {"id": _hash(secret), "person": person, "kind": kind, "note": note[:_LONGEST_NOTE]}
     with writing(gateway.database) as connection:
+        connection.execute(delete(SessionRow).where(SessionRow.expires < now - _KEPT))
         connection.execute(insert(SessionRow).values(**values, made=now, expires=now + life))
     return secret
 

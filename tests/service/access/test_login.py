@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from gateway.errors import CallError, ForbiddenError, LimitError, NotFoundError, SignInError
-from gateway.records.access_tables import AttemptRow
-from gateway.records.database import writing
+from gateway.records.access_tables import AttemptRow, SessionRow
+from gateway.records.database import reading, writing
 from gateway.service.access import attempts, passwords
 from gateway.service.access.audit import AuditFilter, read_audit
 from gateway.service.access.login import (
@@ -226,6 +226,14 @@ def test_an_expired_session_is_none(lab) -> None:
     secret = open_session(lab, "ana", life=timedelta(seconds=-1))
     with pytest.raises(SignInError, match="has ended"):
         actor_of(lab, secret)
+
+
+def test_sessions_that_expired_long_ago_are_swept_away(lab) -> None:
+    for days in (-31, -29, 1):
+        open_session(lab, "ana", life=timedelta(days=days))
+    open_session(lab, "bo")
+    with reading(lab.database) as connection:
+        assert connection.scalar(select(func.count()).select_from(SessionRow)) == 3
 
 
 def test_the_log_says_who_signed_in_and_keeps_no_mistyped_password(lab, root) -> None:
