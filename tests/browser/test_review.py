@@ -150,6 +150,36 @@ def test_the_mouse_makes_moves_and_deletes(reader, api) -> None:
     assert sorted(objects(api)) == [1, 2, 3]
 
 
+def test_boxes_and_polygons_are_drawn(reader, api) -> None:
+    mouse, keyboard, page = reader.page.mouse, reader.page.keyboard, reader.page
+    x, y = look_at(reader, [48.0, 60.0, 30.0])
+
+    def corners(*places: tuple[float, float]) -> None:
+        keyboard.down("Control")
+        for across, down in places:
+            mouse.move(x + across, y + down)
+            page.wait_for_timeout(300)
+            mouse.click(x + across, y + down)
+        keyboard.up("Control")
+
+    page.locator("#review-shape").select_option("box")
+    corners((0, 0), (40, 20))
+    saved(reader)
+    box = objects(api)[4]
+    assert box["shape"] == "box"
+    low, high = sorted(box["points"])
+    assert low == pytest.approx([48.0, 60.0, 30.0], abs=2.1)
+    assert high == pytest.approx([48.0, 65.0, 40.0], abs=2.1)
+    page.locator("#review-shape").select_option("polygon")
+    corners((-80, -40), (-40, -40), (-40, 0))
+    keyboard.press("Enter")
+    saved(reader)
+    reader.shoot("shapes")
+    polygon = objects(api)[5]
+    assert polygon["shape"] == "polygon"
+    assert polygon["points"][1] == pytest.approx([48.0, 50.0, 20.0], abs=2.1)
+
+
 def test_the_layer_hides_the_list_opens_and_a_block_loads(reader) -> None:
     look_at(reader, CELLS[1])
     press(reader, "h")

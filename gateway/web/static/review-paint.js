@@ -23,8 +23,12 @@ export function reviewLayer() {
   vec3 colour = prop_colour();
   float alpha = 0.9;
   if (prop_status() == uint(2)) { colour *= 0.35; alpha = 0.6; }
-  if (prop_current() == uint(1)) alpha = 0.15;  // what is judged must be seen
   setColor(vec4(colour, alpha));
+  if (prop_current() == uint(1)) {
+    setPointMarkerColor(vec4(colour, 0.15));  // what is judged must be seen
+    setLineWidth(3.0);
+    setBoundingBoxBorderWidth(3.0);
+  }
   setPointMarkerSize(prop_current() == uint(1) ? 20.0 : 9.0);
   setPointMarkerBorderWidth(prop_current() == uint(1) ? 3.0 : 1.5);
   setPointMarkerBorderColor(prop_current() == uint(1) ? vec4(mix(colour, vec3(1.0), 0.4), 1.0)
@@ -49,6 +53,11 @@ export class Painting {
       if (!this.source) await new Promise((done) => setTimeout(done, 50));
     }
     if (!this.source) throw new Error("the viewer did not open the annotation layer; reload the page");
+    // the client opens its own details of what is made, which would move the picture under the mouse
+    // between two corners; ours are beside it
+    const { location } = this.viewer.selectionDetailsState;
+    const hide = () => { if (location.visible) location.visible = false; };
+    location.changed.add(hide);
     this.source.childCommitted.add((id) => this.committed(id));
     this.source.childDeleted.add((id) => {
       if (this.drawn.delete(id)) this.heard({ gone: nameOf(id) });
@@ -80,8 +89,6 @@ export class Painting {
     const before = this.drawn.get(id);
     if (!before) {
       this.drawn.set(id, { stamp: "" });
-      // the client opens its own details of what was made; ours are beside it
-      setTimeout(() => { this.viewer.selectionDetailsState.location.visible = false; }, 0);
       this.heard({ made: id, shape: shapeOf(annotation, points), points });
     } else if (JSON.stringify(before.points) !== JSON.stringify(points)) {
       const moved = annotation.type === POLYLINE ? opened(points, before.points) : points;

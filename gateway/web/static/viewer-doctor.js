@@ -4,6 +4,8 @@ import { ask } from "./viewer-api.js";
 import { picture, progress } from "./viewer-client.js";
 
 const PATIENCE_MS = 8000;
+/** The scale bars of four panels cover about this share of them. */
+const BLANK_SHARE = 0.004;
 
 export function watchBlank(session) {
   const panel = document.getElementById("doctor");
@@ -86,19 +88,24 @@ function outside(session) {
   return out.length ? [["bad", `You look at a place outside the data along ${out.join(", ")}.`, "Reload the page to come back to the middle."]] : [];
 }
 
-/** Whether the panels show one flat colour, lines and scale bar aside. */
+/** Whether the panels show flat colours only, lines and scale bar aside. */
 export function isBlank(viewer) {
-  const copy = picture(viewer, 160);
+  const copy = picture(viewer, 480);
   const { data } = copy.getContext("2d").getImageData(0, 0, copy.width, copy.height);
   const seen = new Map();
+  let lines = 0;
   for (let at = 0; at < data.length; at += 4) {
-    const key = (data[at] >> 4) * 256 + (data[at + 1] >> 4) * 16 + (data[at + 2] >> 4);
-    seen.set(key, (seen.get(key) ?? 0) + 1);
+    const [red, green, blue] = [data[at], data[at + 1], data[at + 2]];
+    // axes, bounds: pure colours, also where they blend with the dark
+    if (Math.max(red, green, blue) > 60 && Math.min(red, green, blue) < 20) lines += 1;
+    else {
+      const key = (red >> 4) * 256 + (green >> 4) * 16 + (blue >> 4);
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+    }
   }
   const most = [...seen.values()].sort((a, b) => b - a);
-  const pixels = data.length / 4;
-  // panels are black or grey; the rest of a blank view is thin lines
-  return (most[0] + (most[1] ?? 0)) / pixels > 0.97;
+  const rest = data.length / 4 - lines - most[0] - (most[1] ?? 0);
+  return rest / (data.length / 4) < BLANK_SHARE;
 }
 
 function text(tag, content, style = "") {
