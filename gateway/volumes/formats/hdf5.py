@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import FormatError, NotFoundError
 from gateway.volumes.formats.array import array_source
+from gateway.volumes.formats.beside import check_beside
 from gateway.volumes.formats.format import FileSource, Format, OpenOptions
 from gateway.volumes.formats.metadata import to_um
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _MAGIC = b"\x89HDF\r\n\x1a\n"
 _SIZE_NAMES = ("element_size_um", "voxel_size", "resolution")
 _LEAST_AXES = 3
+_ITSELF = "."
+"""How a virtual dataset names its own file."""
 
 
 def _open(path: Path, options: OpenOptions) -> FileSource:
@@ -30,6 +33,7 @@ def _open(path: Path, options: OpenOptions) -> FileSource:
             f"{path} is no readable HDF5 file: {error}; it may be truncated: copy it again"
         ) from error
     dataset = _choose(path, file, options.dataset)
+    _check_sources(path, dataset)
 
     def read(start: Sequence[int], stop: Sequence[int]) -> NDArray[Any]:
         index = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
@@ -79,6 +83,16 @@ def _choose(path: Path, file: "h5py.File", name: str | None) -> "h5py.Dataset":
             f"--array (there are: {listed})"
         )
     return volumes[0]
+
+
+def _check_sources(path: Path, dataset: "h5py.Dataset") -> None:
+    """Refuse voxels that lie in files of other folders."""
+    named = [item[0] for item in dataset.external or ()]
+    if dataset.is_virtual:
+        named += [source.file_name for source in dataset.virtual_sources()]
+    for name in named:
+        if name != _ITSELF:
+            check_beside(path, name)
 
 
 def _axes(dataset: "h5py.Dataset") -> str | None:

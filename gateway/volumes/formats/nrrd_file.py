@@ -11,6 +11,7 @@ import numpy as np
 from gateway.errors import FormatError
 from gateway.volumes.box import Vector
 from gateway.volumes.formats.array import array_source
+from gateway.volumes.formats.beside import check_beside
 from gateway.volumes.formats.format import Excerpt, FileSource, Format, OpenOptions
 from gateway.volumes.formats.metadata import UM_PER_UNIT
 from gateway.volumes.formats.raw import InputFile, RawArray, inflate
@@ -101,7 +102,7 @@ def _data_file(path: Path, header: Mapping[str, Any], offset: int) -> tuple[Path
             f"{path} spreads its data over several files ({named}), which is not supported; "
             "save it as one file"
         )
-    data = path.parent / str(named)
+    data = check_beside(path, str(named))
     if not data.is_file():
         raise FormatError(f"{path} names the data file {named!r}, which is not beside it")
     return data, skip

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import FormatError, StoreError
 from gateway.volumes.formats.array import ReadRange, array_source
+from gateway.volumes.formats.beside import check_beside
 from gateway.volumes.formats.format import FileSource, Format, OpenOptions
 from gateway.volumes.formats.raw import InputFile, RawArray
 from gateway.volumes.formats.tiff_metadata import read_metadata
@@ -34,6 +35,8 @@ def open_tiff(path: Path, options: OpenOptions) -> FileSource:
     try:
         with tifffile.TiffFile(path) as tiff:
             series, number = _choose(path, tiff, options)
+            for other in tiff._files.values():  # noqa: SLF001 - it tells in no other way
+                check_beside(path, other.filehandle.path)
             return _open_series(path, tiff, series, number, options)
     except (tifffile.TiffFileError, IndexError, KeyError, TypeError) as error:
         raise FormatError(f"{path} is no readable TIFF file: {error}") from error
