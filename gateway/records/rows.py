@@ -20,7 +20,8 @@ from gateway.records.tables import (
 )
 
 _PLAIN = tuple(name for name in RunRow.__table__.columns.keys())  # noqa: SIM118
-_BETWEEN = "\x1f"
+BETWEEN = "\x1f"
+"""Stands between facets that are kept as one text."""
 _NAME = 120
 """Longest name of a dataset."""
 
@@ -73,12 +74,16 @@ def facet_values(info: Mapping[str, Any], made: datetime | None) -> list[tuple[s
 
 def join_facets(values: Iterable[tuple[str, str]]) -> str:
     """Return facets as one text, which `count_facets` takes apart."""
-    return _BETWEEN.join(f"{facet}={value.replace(_BETWEEN, ' ')}" for facet, value in values)
+    return BETWEEN.join(f"{facet}={value.replace(BETWEEN, ' ')}" for facet, value in values)
 
 
-def count_facets(texts: Iterable[str]) -> Counter[str]:
-    """Return how often each facet and value occurs, as `species=Mus musculus`, in many texts."""
-    counts = Counter(_BETWEEN.join(texts).split(_BETWEEN))
+def count_facets(text: str) -> Counter[str]:
+    """Return how often each facet and value occurs, as `species=Mus musculus`.
+
+    Args:
+        text: The facets of many datasets, joined with `BETWEEN` once more.
+    """
+    counts = Counter(text.split(BETWEEN))
     counts.pop("", None)
     return counts
 

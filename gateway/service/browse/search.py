@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select
 
 from gateway.errors import CallError
 from gateway.records.database import reading
-from gateway.records.rows import count_facets
+from gateway.records.rows import BETWEEN, count_facets
 from gateway.records.tables import DatasetRow, EntryRow, FacetRow
 from gateway.service.access.actor import Actor
 from gateway.service.access.rights import visible_entries
@@ -223,12 +223,13 @@ def _count(
     connection: Connection, wanted: list[ColumnElement[bool]]
 ) -> tuple[int, dict[Facet, list[tuple[str, int]]]]:
     """Count facets here: a database takes three times as long to join and group their rows."""
-    texts = connection.scalars(select(DatasetRow.facets).where(*wanted)).all()
+    joined = func.aggregate_strings(DatasetRow.facets, BETWEEN)
+    total, text = connection.execute(select(func.count(), joined).where(*wanted)).one()
     found: dict[Facet, list[tuple[str, int]]] = {facet: [] for facet in FACETS}
-    for item, number in count_facets(texts).items():
+    for item, number in count_facets(text or "").items():
         facet, _, value = item.partition("=")
         found[cast("Facet", facet)].append((value, number))
-    return len(texts), found
+    return total, found
 
 
 def _shown(facet: Facet, counts: list[tuple[str, int]], query: Query) -> tuple[FacetValue, ...]:
