@@ -28,6 +28,7 @@ from gateway.service.jobs.job import JobFilter, list_jobs
 from gateway.service.jobs.journal import Journal
 from gateway.service.jobs.planning import plan_call
 from gateway.service.jobs.requests import ask, cancel, own_jobs, resume, see
+from gateway.service.review.layers import list_layers
 from gateway.service.toolbox import describe_tool, list_tools, summarize_tool
 from gateway.toolkit.call import Call
 from gateway.volumes.open import open_ref
@@ -146,6 +147,10 @@ class LocalSession(Session):
         if find_link(self._gateway, link).dataset != dataset:
             raise NotFoundError(f"there is no share link {link[:60]!r} of {dataset}")
         revoke_link(self._gateway, self._actor, link)
+
+    def layers(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the annotation layers of a dataset."""
+        return list_layers(self._gateway, self._actor, parse_dataset(dataset))
 
     def close(self) -> None:
         """Close the catalogue."""

@@ -103,6 +103,10 @@ class RemoteSession(Session):
         """End a share link."""
         self._http.send("DELETE", f"/api/links/{parse_dataset(dataset)}/{link}")
 
+    def layers(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the annotation layers of a dataset."""
+        return list(self._http.get(f"/api/layers/{parse_dataset(dataset)}")["layers"])
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()

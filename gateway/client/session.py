@@ -181,6 +181,10 @@ class Session(Looking, Working):
         """End a share link, by its id."""
 
     @abstractmethod
+    def layers(self, dataset: str) -> list[dict[str, Any]]:
+        """Return the annotation layers of a dataset: volume, classes, version, counts."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of connections and files."""
 

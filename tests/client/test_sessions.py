@@ -12,6 +12,8 @@ from gateway.errors import (
     RunCancelledError,
     SettingsError,
 )
+from gateway.service.access.actor import Actor
+from gateway.service.review.layers import make_layer
 from gateway.volumes.box import Box
 from gateway.volumes.volume import Volume
 
@@ -157,6 +159,17 @@ def test_links_are_made_listed_and_ended(session, lab) -> None:
         session.revoke("mouse1", link["id"])
         with pytest.raises(PermissionError):
             shared.show("mouse1/raw")
+
+
+def test_layers_are_listed(lab) -> None:
+    with gateway.connect(home=lab.home) as here, gateway.connect(lab.server.url, lab.token) as far:
+        before = here.layers("mouse1")
+        assert before == far.layers("mouse1")
+        boss = Actor(person="boss", administrator=True)
+        make_layer(lab.server.gateway, boss, "mouse1", "cells", volume="raw", points="nuclei")
+        (layer,) = here.layers("mouse1")
+        assert [layer] == far.layers("mouse1")
+        assert layer["volume"] == "raw"
 
 
 def test_connect_says_what_it_needs(tmp_path, monkeypatch) -> None:
