@@ -19,6 +19,7 @@ from gateway.service.voxel_check import Fault, Progress, check_volume, count_vox
 from gateway.volumes.checksums import checksum_file
 from gateway.volumes.dataset import STAGING, Entry, list_entries
 from gateway.volumes.digest import columns_digest
+from gateway.volumes.layers import SUFFIX as LAYER_SUFFIX
 from gateway.volumes.points import open_points
 from gateway.volumes.store import Store
 from gateway.volumes.tiles import open_tiles
@@ -205,5 +206,6 @@ def _names(store: Store, dataset: str) -> Iterator[str]:
     listing = store.list(dataset)
     yield from listing.files
     for folder in listing.folders:
-        if folder not in (STAGING, VIEWS_FOLDER):  # views change as people save them
+        # views and annotation layers change as people work, and count their own versions
+        if folder not in (STAGING, VIEWS_FOLDER) and not folder.endswith(LAYER_SUFFIX):
             yield from list_files(store, dataset, folder)

@@ -19,6 +19,7 @@ from gateway.service.review.keeping import store_layers
 from gateway.service.review.layers import make_layer, remove_layer, show_layer
 from gateway.service.review.undoing import redo, undo
 from gateway.service.review.versions import list_versions, objects_in_box
+from gateway.service.verification import verify
 from gateway.volumes.layers import layer_key
 from gateway.volumes.points import open_points
 
@@ -224,6 +225,12 @@ def test_a_deleted_layer_leaves_the_folder_too(mine) -> None:
     remove_layer(mine, ANA, "brain", name)
     assert not mine.store.exists(layer_key("brain", name))
     assert "brain/kept" not in rebuild_catalogue(mine).layers_restored
+
+
+def test_a_layer_is_no_unrecorded_file(mine) -> None:
+    make_edited(mine)
+    store_layers(mine)
+    assert not [file for file in verify(mine, "brain").unrecorded if ".layer" in file]
 
 
 def test_the_command_writes_layers(mine) -> None:
