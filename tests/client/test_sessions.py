@@ -166,7 +166,7 @@ def test_layers_are_listed(lab) -> None:
         before = here.layers("mouse1")
         assert before == far.layers("mouse1")
         boss = Actor(person="boss", administrator=True)
-        make_layer(lab.server.gateway, boss, "mouse1", "cells", volume="raw", points="nuclei")
+        make_layer(lab.server.gateway, boss, "mouse1", "cells", volume="raw")
         (layer,) = here.layers("mouse1")
         assert [layer] == far.layers("mouse1")
         assert layer["volume"] == "raw"

@@ -20,9 +20,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option(
-    "--ended", type=click.IntRange(0), default=0, help="Also the last that ended."
-)
+@click.option("--ended", type=click.IntRange(0), default=0, help="Also the last that ended.")
 @shared_options
 @pass_shared
 def show(shared: Shared, ended: int) -> None:
