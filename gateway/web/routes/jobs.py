@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -132,7 +131,7 @@ async def _events(follower: Follower) -> AsyncIterator[str]:
     told: dict[str, Any] = {}
     quiet = 0.0
     yield "retry: 1000\n\n"
-    while not _stopping():
+    while True:  # a stop of the service ends the stream: see gateway.web.stopping
         try:
             step = await asyncio.to_thread(follower.step)
         except GatewayError as error:
@@ -156,12 +155,3 @@ async def _events(follower: Follower) -> AsyncIterator[str]:
 
 def _message(name: str, document: dict[str, Any]) -> str:
     return f"event: {name}\ndata: {json.dumps(document)}\n\n"
-
-
-def _stopping() -> bool:
-    """Whether the server was told to stop: it waits for open answers, and this one has no end.
-
-    The handler of the signal is a method of uvicorn's server, which knows.
-    """
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
-    return bool(getattr(server, "should_exit", False))
