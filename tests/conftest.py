@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,10 @@ from gateway.volumes.layout import shard_boxes
 from gateway.volumes.model import Channel, VolumeInfo
 from gateway.volumes.points import write_points
 from gateway.volumes.writer import create_volume
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # started in the background: the processes that tests start and stop must hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Lacking = Callable[[str, str], NoReturn]
 

@@ -54,7 +54,8 @@ def test_a_layer_goes_out_and_comes_in(lab, form) -> None:
         eve.post(f"{path}/edits", json={"base": 0, "edits": [POINT, {**POINT, "class": "neuron"}]})
         out = eve.get(f"{path}/export", params={"format": form})
         assert out.status_code == 200, out.text
-        assert out.headers["content-disposition"].startswith('attachment; filename="brain-one.')
+        sent = out.headers["content-disposition"]
+        assert sent.startswith(f'attachment; filename="brain-one-{form}.')
         taken = eve.post(
             f"{other}/import", params={"format": form, "key": "k"}, content=out.content
         )
