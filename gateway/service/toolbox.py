@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gateway.toolkit.registry import get_tool, load_tools
+from gateway.toolkit.registry import find_tools, get_tool
 from gateway.toolkit.schema import setting_words, tool_schema
 from gateway.toolkit.settings import field_help, models_of
 from gateway.toolkit.spec import ToolSpec
@@ -25,12 +25,13 @@ class Setting:
 
 
 def list_tools() -> list[ToolSpec]:
-    """Return the tools a person may run, by id.
+    """Return the tools a person may run, by id; those that are broken are in `broken_tools`."""
+    return [spec for spec in find_tools().tools.values() if not spec.hidden]
 
-    Raises:
-        ToolDefinitionError: A tool file is wrong.
-    """
-    return [spec for spec in load_tools().values() if not spec.hidden]
+
+def broken_tools() -> tuple[str, ...]:
+    """Return why tools were left out, a sentence each, naming the package that brought them."""
+    return find_tools().broken
 
 
 def describe_tool(tool_id: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
@@ -16,6 +17,16 @@ GROUP = "gateway.tools"
 """An entry point of this group names a package whose modules are tools, or one such module."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the installed packages bring."""
+
+    tools: dict[str, ToolSpec]
+    """By id, in order of id."""
+    broken: tuple[str, ...]
+    """Why a tool or a whole package was left out, each named with the package that brought it."""
+
+
 def load_tools() -> dict[str, ToolSpec]:
     """Import every tool there is and return the specs by id, in order of id.
 
@@ -23,20 +34,39 @@ def load_tools() -> dict[str, ToolSpec]:
         ToolDefinitionError: A tool file is wrong, cannot be imported, or takes a taken name;
             names the package that brought it.
     """
+    found = find_tools()
+    if found.broken:
+        raise ToolDefinitionError("; ".join(found.broken))
+    return found.tools
+
+
+def find_tools() -> Found:
+    """Import every tool there is; one that is broken hides no other."""
     found: dict[str, tuple[ToolSpec, str]] = {}
+    broken: list[str] = []
     for point in _points():
-        for module in _modules(point):
-            spec = _spec_of(_import(module, point))
-            if spec is None:
-                continue
-            owner = _owner(point)
-            if spec.id in found:
-                raise ToolDefinitionError(
-                    f"two packages bring a tool {spec.id!r}: {found[spec.id][1]} and {owner}; "
-                    "uninstall one of them"
-                )
-            found[spec.id] = (spec, owner)
-    return {name: found[name][0] for name in sorted(found)}
+        try:
+            modules = list(_modules(point))
+        except ToolDefinitionError as error:
+            broken.append(str(error))
+            continue
+        for module in modules:
+            try:
+                _enter(found, _spec_of(_import(module, point)), _owner(point))
+            except ToolDefinitionError as error:
+                broken.append(str(error))
+    return Found({name: found[name][0] for name in sorted(found)}, tuple(broken))
+
+
+def _enter(found: dict[str, tuple[ToolSpec, str]], spec: ToolSpec | None, owner: str) -> None:
+    if spec is None:
+        return
+    if spec.id in found:
+        raise ToolDefinitionError(
+            f"two packages bring a tool {spec.id!r}: {found[spec.id][1]} and {owner}; "
+            "uninstall one of them"
+        )
+    found[spec.id] = (spec, owner)
 
 
 def get_tool(tool_id: str) -> ToolSpec:
@@ -53,7 +83,7 @@ def get_tool(tool_id: str) -> ToolSpec:
                 spec = _spec_of(_import(name, point))
                 if spec is not None:
                     return spec
-    known = sorted(load_tools())
+    known = list(find_tools().tools)
     near = get_close_matches(tool_id, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise ToolNotFoundError(f"no tool {tool_id!r}; {hint}there is {', '.join(known) or 'none'}")

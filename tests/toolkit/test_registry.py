@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from gateway.errors import ToolDefinitionError, ToolNotFoundError
-from gateway.toolkit.registry import get_tool, load_tools
+from gateway.toolkit.registry import find_tools, get_tool, load_tools
 
 TOOL = '''
 from typing import Annotated
@@ -67,6 +67,9 @@ def test_a_broken_package_is_named_and_hides_no_other_tool(install):
     tools = {"scale_image": TOOL.format(name="scale_image"), "broken": "import nowhere_at_all"}
     install("labtools_broken", tools)
     assert get_tool("scale_image").id == "scale_image"
+    found = find_tools()
+    assert "scale_image" in found.tools
+    assert [reason.partition(":")[0] for reason in found.broken] == ["labtools_broken 0.1"]
     with pytest.raises(ToolDefinitionError, match=r"labtools_broken 0\.1: tool module .*broken"):
         load_tools()
 
