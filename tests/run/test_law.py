@@ -57,8 +57,14 @@ def test_the_number_of_workers_changes_nothing(digests, tool, workers):
 
 
 def children():
-    found = psutil.Process().children(recursive=True)
-    return [child for child in found if "gateway.run.worker" in " ".join(child.cmdline())]
+    return [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
+
+
+def is_worker(process):
+    try:
+        return "gateway.run.worker" in " ".join(process.cmdline())
+    except psutil.Error:  # it ended between the two looks
+        return False
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -69,9 +75,10 @@ def test_a_killed_worker_changes_nothing(digests, tool):
 
     def kill(event):
         if isinstance(event, TaskDone) and len(kills) < 2 and chance.random() < 0.5:
-            victim = chance.choice(children())
-            victim.send_signal(signal.SIGKILL)
-            kills.append(victim)
+            victim = chance.choice(alive) if (alive := children()) else None
+            if victim is not None:
+                victim.send_signal(signal.SIGKILL)
+                kills.append(victim)
 
     options = {"workers": 2, "block_voxels": (30, 64, 50)}
     assert digests(tool, listeners=[kill], **options) == whole
