@@ -162,7 +162,9 @@ def _set(work: Work, since: Since, number: int, fields: Fields, position: int) -
         return
     seen, there = since.seen(work, number), work.before.get(number)
     if there is not None and there.version > work.base:
-        changed = _changed(seen, there) & field_names(fields)
+        touched = field_names(fields)
+        # made, or made again, since the base: its sender cannot have seen any of it
+        changed = touched if seen is None else _changed(seen, there) & touched
         if changed:
             work.conflicts.append(since.conflict(work, number, changed, **told))
             return
