@@ -237,3 +237,11 @@ TestLayers.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+def test_an_object_made_after_the_base_conflicts_whatever_is_set() -> None:
+    layers = Layers()
+    layers.send("ana", 0, {"op": "create", "points": [[1, 2, 3]]})
+    answer = layers.send("ben", 0, {"op": "set", "id": 1, "properties": {"q": "a"}})
+    layers.teardown()
+    assert (answer["applied"], answer["conflicts"][0]["fields"]) == (0, ["properties.q"])
