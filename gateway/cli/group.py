@@ -58,7 +58,7 @@ COMMANDS: Mapping[str, Entry] = {
         ("export", "export", "Write a volume or table to a file other programs read."),
         ("verify", "verify", "Check every byte of a dataset against its digests."),
         ("replay", "replay", "Run again what made a thing and compare the digests."),
-        ("leases", "leases", "See who holds which GPU, and take one back."),
+        ("leases", "leases", "See who holds which GPU, hold one for a command, and take one back."),
         ("catalog", "catalog", "Look after the catalogue."),
     )
 }

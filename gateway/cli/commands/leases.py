@@ -1,22 +1,25 @@
 """`gateway leases`: who holds which GPU."""
 
 from collections.abc import Iterable
+from typing import get_args
 
 import click
 
-from gateway.cli.answer import answer, columns
+from gateway.cli.answer import answer, columns, note
 from gateway.cli.opening import opened
 from gateway.cli.shared import Shared, pass_shared, shared_options
-from gateway.service.leases.inventory import find_devices
-from gateway.service.leases.ledger import give_back, list_leases, set_devices
-from gateway.service.leases.liveness import reclaim_dead
-from gateway.service.leases.model import Device, Lease
+from gateway.service.leases.command import own_name, run_on_devices
+from gateway.service.leases.containers import reclaim_here
+from gateway.service.leases.holding import Wanted
+from gateway.service.leases.inventory import take_inventory
+from gateway.service.leases.ledger import give_back, list_leases
+from gateway.service.leases.model import Device, Lease, Purpose
 
 
 @click.group("leases")
 @shared_options
 def command() -> None:
-    """See who holds which GPU, and take one back."""
+    """See who holds which GPU, hold one for a command, and take one back."""
 
 
 @command.command("list")
@@ -26,9 +29,8 @@ def command() -> None:
 def show(shared: Shared, ended: int) -> None:
     """List the GPUs there are, who holds them and who waits."""
     with opened(shared) as gateway:
-        devices = find_devices(gateway)
-        set_devices(gateway, devices)
-        reclaim_dead(gateway)
+        devices = take_inventory(gateway)
+        reclaim_here(gateway)
         leases = list_leases(gateway, ended=ended)
     data = {
         "devices": [device.name for device in devices],
@@ -46,6 +48,44 @@ def revoke(shared: Shared, lease: str) -> None:
     with opened(shared) as gateway:
         ended = give_back(gateway, lease, "revoked by an administrator")
     answer(ended.to_json(), [f"{lease}: {ended.sentence()}"], as_json=shared.json)
+
+
+@command.command("hold", context_settings={"ignore_unknown_options": True})
+@click.option("--gpus", type=click.IntRange(1), default=1, help="How many GPUs.")
+@click.option("--share", is_flag=True, help="A share of each is enough.")
+@click.option("--person", help="For whom; without it, for who works in this home.")
+@click.option(
+    "--purpose", type=click.Choice(get_args(Purpose)), default="run", help="What they are for."
+)
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
+@shared_options
+@pass_shared
+def hold(
+    shared: Shared,
+    *,
+    gpus: int,
+    share: bool,
+    person: str | None,
+    purpose: Purpose,
+    words: tuple[str, ...],
+) -> int:
+    """Run COMMAND on GPUs that nobody else has meanwhile.
+
+    It waits in line, runs with CUDA_VISIBLE_DEVICES and GATEWAY_LENT (CDI names) set, and gives
+    them back however it ends. The exit status is the command's.
+    """
+    with opened(shared) as gateway:
+        wanted = Wanted(
+            person=person or own_name(gateway), purpose=purpose, devices=gpus, whole=not share
+        )
+        return run_on_devices(
+            gateway,
+            wanted,
+            words,
+            waits=lambda lease: note(f"waiting: {lease.sentence()}"),
+            got=lambda lease: note(f"lease {lease.id}: {lease.sentence()}"),
+            lost=lambda reason: note(f"the command is ended: {reason}"),
+        )
 
 
 def _lines(devices: Iterable[Device], leases: Iterable[Lease]) -> Iterable[str]:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from gateway.errors import SettingsError
 from gateway.service.gateway import Gateway
+from gateway.service.leases.ledger import list_devices, set_devices
 from gateway.service.leases.model import Device
 
 _CDI = re.compile(r"[a-z0-9.\-]+/[A-Za-z0-9_.\-]+=[A-Za-z0-9_.:\-]+\Z")
@@ -33,6 +34,21 @@ def find_devices(gateway: Gateway) -> list[Device]:
         if settings.devices.count(name) > 1:
             raise SettingsError(f"setting devices: {name!r} is there twice")
     return [Device(name=n, host=host, shares=settings.device_shares) for n in settings.devices]
+
+
+def take_inventory(gateway: Gateway) -> list[Device]:
+    """Write down what devices this machine has, where that is news, and return what is lent.
+
+    Raises:
+        SettingsError: As `find_devices`.
+    """
+    found = find_devices(gateway)
+    known = list_devices(gateway)
+    if not found and all(device.host != socket.gethostname() for device in known):
+        return known  # a part of the gateway that runs where there is no GPU
+    if sorted(found, key=lambda device: device.name) != known:
+        set_devices(gateway, found)
+    return found
 
 
 def _from_driver(host: str, shares: int) -> list[Device]:

@@ -12,7 +12,7 @@ from gateway.records.database import reading, writing
 from gateway.records.lease_tables import DeviceRow, LeasePartRow, LeaseRow
 from gateway.service.gateway import Gateway
 from gateway.service.leases.line import Request, choose, in_line
-from gateway.service.leases.model import Device, Holder, Lease, Purpose
+from gateway.service.leases.model import Active, Device, Holder, Lease, Purpose
 
 BEAT = timedelta(seconds=10)
 """How often a holder is written down as heard, however often it speaks."""
@@ -40,6 +40,14 @@ def set_devices(gateway: Gateway, devices: Sequence[Device]) -> None:
             else:
                 connection.execute(insert(DeviceRow).values(name=device.name, **values))
         _serve(connection, datetime.now(UTC))
+
+
+def list_devices(gateway: Gateway) -> list[Device]:
+    """Return the devices that are lent, by name."""
+    columns = (DeviceRow.name, DeviceRow.host, DeviceRow.model, DeviceRow.memory_bytes)
+    found = select(*columns, DeviceRow.shares).where(DeviceRow.present).order_by(DeviceRow.name)
+    with reading(gateway.database) as connection:
+        return [Device(**row) for row in connection.execute(found).mappings()]
 
 
 def ask(
@@ -102,6 +110,22 @@ def refresh(gateway: Gateway, lease: str) -> Lease:
         return _lease(connection, lease)
 
 
+def hand_over(gateway: Gateway, lease: str, holder: Holder) -> Lease:
+    """Let another holder keep a lease, such as the container that it was taken for.
+
+    Raises:
+        NotFoundError: There is no such lease.
+        ConflictError: It has ended: whoever shall hold it must not use its devices.
+    """
+    now = datetime.now(UTC)
+    with writing(gateway.database) as connection:
+        _serialize(connection)
+        _live_row(connection, lease)
+        values = {"holder": holder.to_json(), "beat": now}
+        connection.execute(update(LeaseRow).where(LeaseRow.id == lease).values(**values))
+        return _lease(connection, lease)
+
+
 def give_back(gateway: Gateway, lease: str, reason: str = "given back") -> Lease:
     """End a lease; nothing happens where it has ended.
 
@@ -151,11 +175,23 @@ def list_leases(gateway: Gateway, *, ended: int = 0) -> list[Lease]:
         return [_lease(connection, key) for key in keys]
 
 
-def active_holders(gateway: Gateway) -> list[tuple[str, datetime, Holder]]:
-    """Return lease, last heartbeat and holder of what is held or waits."""
+def active_holders(gateway: Gateway) -> list[Active]:
+    """Return what is held or waits, with its holder and when that was last heard."""
     found = select(LeaseRow.id, LeaseRow.beat, LeaseRow.holder).where(LeaseRow.status != "ended")
     with reading(gateway.database) as connection:
-        return [(r.id, r.beat, Holder(**r.holder)) for r in connection.execute(found)]
+        rows = connection.execute(found).all()
+    return [Active(lease=row.id, beat=row.beat, holder=Holder(**row.holder)) for row in rows]
+
+
+def find_lease(gateway: Gateway, lease: str) -> Lease:
+    """Return a lease, ended or not.
+
+    Raises:
+        NotFoundError: There is no such lease.
+    """
+    with reading(gateway.database) as connection:
+        _row(connection, lease)
+        return _lease(connection, lease)
 
 
 def _serve(connection: Connection, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Finds holders that died and gives their devices to who waits."""
 
+import os
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -8,29 +9,34 @@ import psutil
 
 from gateway.service.gateway import Gateway
 from gateway.service.leases.ledger import active_holders, reclaim
-from gateway.service.leases.model import Holder
+from gateway.service.leases.lent import LEASE_VARIABLE
+from gateway.service.leases.model import Active, Holder, this_boot
 
 SILENCE = timedelta(seconds=45)
 """After so long without a word, one whose life nobody can look up counts as dead."""
+STARTING = timedelta(seconds=15)
+"""So long after its starter died, a container that was asked for may still appear."""
 _SAME_START_S = 1.0
 
-Alive = Callable[[Holder], bool | None]
-"""Whether a holder lives; None where this machine cannot tell."""
+Alive = Callable[[Active], bool | None]
+"""Whether the holder of a lease lives; None where this machine cannot tell."""
 
 
-def process_alive(holder: Holder) -> bool | None:
-    """Look a process of this machine up; a reboot ends all of them."""
-    if holder.kind != "process" or holder.host != socket.gethostname():
+def process_alive(active: Active) -> bool | None:
+    """Look a process of this machine up; a reboot ends all of them.
+
+    What it started may outlive it and still use the device: whoever was told of the lease in its
+    environment keeps it.
+    """
+    holder = active.holder
+    if holder.host != socket.gethostname():
         return None
-    try:
-        process = psutil.Process(int(holder.id))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return abs(process.create_time() - holder.started) < _SAME_START_S
-    except (psutil.NoSuchProcess, ValueError):
+    if holder.boot and holder.boot != this_boot():
         return False
-    except psutil.AccessDenied:
+    if holder.kind != "process":
         return None
+    found = _same_process(holder)
+    return True if found is False and _is_heir(active.lease) else found
 
 
 def reclaim_dead(gateway: Gateway, *alive: Alive) -> list[str]:
@@ -46,11 +52,37 @@ def reclaim_dead(gateway: Gateway, *alive: Alive) -> list[str]:
     """
     now = datetime.now(UTC)
     dead = {}
-    for lease, beat, holder in active_holders(gateway):
-        answers = (ask(holder) for ask in (*alive, process_alive))
+    for active in active_holders(gateway):
+        holder, silent = active.holder, now - active.beat
+        answers = (ask(active) for ask in (*alive, process_alive))
         known = next((answer for answer in answers if answer is not None), None)
-        if known is False:
-            dead[lease] = (now, f"its holder, {holder.kind} {holder.id} on {holder.host}, died")
-        elif known is None and now - beat > SILENCE:
-            dead[lease] = (beat, f"its holder was silent for {SILENCE.seconds} s")
+        if known is False and not (holder.starting and silent < STARTING):
+            name = f"{holder.kind} {holder.id[:12]} on {holder.host}"
+            dead[active.lease] = (now, f"its holder, {name}, died")
+        elif known is None and silent > SILENCE:
+            reason = f"its holder was silent for {SILENCE.seconds} s"
+            dead[active.lease] = (active.beat, reason)
     return reclaim(gateway, dead) if dead else []
+
+
+def _same_process(holder: Holder) -> bool | None:
+    try:
+        process = psutil.Process(int(holder.id))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return abs(process.create_time() - holder.started) < _SAME_START_S
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+    except psutil.AccessDenied:
+        return None
+
+
+def _is_heir(lease: str) -> bool:
+    """Whether any process of this machine was started for a lease."""
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(LEASE_VARIABLE) == lease:
+                return bool(process.status() != psutil.STATUS_ZOMBIE)
+        except (psutil.Error, OSError):
+            continue  # of somebody else, or gone
+    return False

@@ -4,12 +4,16 @@ import os
 import socket
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, Self
 
 import psutil
 
 Purpose = Literal["notebook", "run", "galaxy"]
 Status = Literal["waiting", "held", "ended"]
+LABEL = "gateway.lease"
+"""Label of a container that uses the devices of a lease: the id of the lease."""
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,24 +36,56 @@ class Holder:
     kind: Literal["process", "container"]
     host: str
     id: str
-    """Number of the process, or name of the container."""
+    """Number of the process, or id of the container."""
     started: float = 0.0
     """When the process began, in seconds since 1970: numbers of processes are used again."""
+    boot: str = ""
+    """Which start of the machine it belongs to: a reboot ends all of them."""
+    engine: str = ""
+    """Id of the container's engine."""
+    starting: bool = False
+    """Whether the process is about to start a container, which then holds the lease."""
 
     @classmethod
-    def this_process(cls, pid: int | None = None) -> Self:
+    def this_process(cls, pid: int | None = None, *, starting: bool = False) -> Self:
         """Return a process of this machine, by default the one that asks.
+
+        Args:
+            pid: Its number.
+            starting: Whether it is about to start a container labelled `LABEL`.
 
         Raises:
             psutil.NoSuchProcess: There is none of that number.
         """
         number = pid or os.getpid()
-        started = psutil.Process(number).create_time()
-        return cls(kind="process", host=socket.gethostname(), id=str(number), started=started)
+        return cls(
+            kind="process",
+            host=socket.gethostname(),
+            id=str(number),
+            started=psutil.Process(number).create_time(),
+            boot=this_boot(),
+            starting=starting,
+        )
+
+    @classmethod
+    def container(cls, container: str, engine: str) -> Self:
+        """Return a container of an engine of this machine; it must be labelled `LABEL`."""
+        host = socket.gethostname()
+        return cls(kind="container", host=host, id=container, boot=this_boot(), engine=engine)
 
     def to_json(self) -> dict[str, Any]:
         """Return the holder as JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Active:
+    """A lease that is held or waits, as who looks for the dead sees it."""
+
+    lease: str
+    beat: datetime
+    """When its holder was last heard."""
+    holder: Holder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +126,14 @@ class Lease:
             for name in ("asked", "granted", "ended")
         }
         return {**asdict(self), "devices": list(self.devices), **times, "says": self.sentence()}
+
+
+def this_boot() -> str:
+    """Return what tells this start of the machine from others; empty where nothing does."""
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _ordinal(number: int) -> str:

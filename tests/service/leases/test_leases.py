@@ -37,22 +37,6 @@ def devices(count: int, shares: int = 1) -> list[Device]:
     return [Device(name=f"gateway.test/gpu={n}", host="here", shares=shares) for n in range(count)]
 
 
-@pytest.fixture
-def gateway(tmp_path, catalogue_url, monkeypatch):
-    monkeypatch.setenv("GATEWAY_CATALOGUE", catalogue_url)
-    init_home(tmp_path / "home")
-    opened = open_gateway(tmp_path / "home")
-    with opened.catalogue:
-        yield opened
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def catalogue_url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'catalogue.sqlite'}"
-    return request.getfixturevalue("postgres_url")
-
-
 def take(gateway: Gateway, person: str, **wanted):
     return ask(gateway, person, ELSEWHERE, purpose="notebook", **wanted)
 

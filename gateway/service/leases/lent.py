@@ -1,0 +1,25 @@
+"""What a program is told of the devices that were lent to it: variables of its environment."""
+
+from collections.abc import Sequence
+
+LEASE_VARIABLE = "GATEWAY_LEASE"
+"""Id of the lease: what was started with it lives on its devices."""
+NAMES_VARIABLE = "GATEWAY_LENT"
+"""CDI names of the devices, with commas between."""
+
+
+def lent_environment(lease: str, devices: Sequence[str]) -> dict[str, str]:
+    """Return the variables that show a process its devices, and no others.
+
+    Args:
+        lease: Id of the lease.
+        devices: CDI names, such as `nvidia.com/gpu=0`.
+    """
+    return {LEASE_VARIABLE: lease, NAMES_VARIABLE: ",".join(devices), **visible(devices)}
+
+
+def visible(devices: Sequence[str]) -> dict[str, str]:
+    """Return the variables by which CUDA is shown some devices of this machine."""
+    numbers = ",".join(name.rpartition("=")[2] for name in devices)
+    # without the order, CUDA counts the fastest first and the driver by place on the bus
+    return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
