@@ -49,10 +49,17 @@ def poll(condition):
 
 def test_a_lease_is_kept_for_a_block_and_given_back_after_an_error(gateway):
     one(gateway)
-    with pytest.raises(ZeroDivisionError), holding(gateway, wanted()) as lease:
-        assert lease.devices == ("other.test/gpu=7",)
-        raise ZeroDivisionError
-    assert find_lease(gateway, lease.id).reason == "given back after ZeroDivisionError"
+    held = []
+
+    def fail():
+        with holding(gateway, wanted()) as lease:
+            held.append(lease)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert held[0].devices == ("other.test/gpu=7",)
+    assert find_lease(gateway, held[0].id).reason == "given back after ZeroDivisionError"
 
 
 def test_a_part_without_gpus_leaves_the_inventory_of_others_alone(gateway):
