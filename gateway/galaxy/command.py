@@ -8,12 +8,25 @@ import click
 from gateway.errors import CallError, GatewayError
 from gateway.galaxy.job import run_job
 from gateway.galaxy.publish import write_examples, write_tools
+from gateway.galaxy.server_command import down, status, up
 from gateway.service.gateway import open_gateway
 
 
-@click.group()
+class _Group(click.Group):
+    """Commands whose errors are one line, the first of stderr: Galaxy shows its head."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except GatewayError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2 if isinstance(error, CallError) else 1)
+
+
+@click.group(cls=_Group)
 def main() -> None:
-    """Tools of the gateway in Galaxy."""
+    """Tools of the gateway in Galaxy, and a Galaxy for them."""
 
 
 @main.command()
@@ -23,17 +36,12 @@ def main() -> None:
 @click.option("--user", required=True, help="E-mail address of the Galaxy user.")
 def run(tool: str, version: str, form: Path, user: str) -> None:
     """Run TOOL as a job of Galaxy: writes a volref for every output into this folder."""
-    try:
-        gateway = open_gateway()
-        with gateway.catalogue:
-            for path in run_job(
-                gateway, tool, version=version, form=form, user=user, folder=Path.cwd()
-            ):
-                click.echo(path.name)
-    except GatewayError as error:
-        # the first line of stderr is what the history shows
-        click.echo(str(error), err=True)
-        sys.exit(2 if isinstance(error, CallError) else 1)
+    gateway = open_gateway()
+    with gateway.catalogue:
+        for path in run_job(
+            gateway, tool, version=version, form=form, user=user, folder=Path.cwd()
+        ):
+            click.echo(path.name)
 
 
 @main.command()
@@ -52,3 +60,7 @@ def examples(folder: Path) -> None:
     with gateway.catalogue:
         for path in write_examples(gateway, folder):
             click.echo(str(path))
+
+
+for command in (up, down, status):
+    main.add_command(command)

@@ -2,6 +2,9 @@
 
 from gateway.toolkit.spec import PortKind
 
+VOLREF_KINDS: tuple[PortKind, ...] = ("image", "labels", "points", "transform", "tiles")
+"""Kinds of things that a history holds by name."""
+
 FILE_FORMATS: dict[str, tuple[str, str]] = {
     ".tif": ("tiff", "TIFF stack (ImageJ, OME)"),
     ".nii.gz": ("nii1.gz", "NIfTI, compressed"),

@@ -63,6 +63,13 @@ memory = "2GB"
 # The domain of the addresses that Galaxy gives to people.
 # galaxy_domain = "example.org"
 
+# A Galaxy of its own, `gateway-galaxy up`.
+# galaxy_port = 8790
+# galaxy_admins = ["ana@example.org"]
+# galaxy_database = "postgresql://USER:PASSWORD@HOST/galaxy"
+# galaxy_environment = "/opt/galaxy"
+# galaxy_workers = 4
+
 # The graphics cards that are lent to runs, and how many may share one.
 # devices = ["nvidia.com/gpu=0"]
 # device_shares = 1

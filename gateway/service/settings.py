@@ -19,7 +19,7 @@ SETTINGS_FILE = "gateway.toml"
 _PREFIX = "GATEWAY_"
 _HOME_VARIABLE = "GATEWAY_HOME"
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]\Z")
-_SECRET = frozenset({"catalogue", "metrics_token", "oauth2_client_secret"})
+_SECRET = frozenset({"catalogue", "galaxy_database", "metrics_token", "oauth2_client_secret"})
 _NEARLY = 0.85
 _SAFE_URL = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$))"
 _LEAST_MEMORY = 256_000_000
@@ -117,6 +117,16 @@ class Settings(BaseSettings):
     galaxy_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.\-]+$")
     """Domain of the addresses that Galaxy gives to people who come to it through the hub: `ana` is
     then `ana@DOMAIN` there. Unset, a Galaxy user is the person named by the whole address."""
+    galaxy_port: Annotated[int, Field(ge=1, le=65535)] = 8790
+    """Port on this machine of the Galaxy that `gateway-galaxy up` starts."""
+    galaxy_admins: tuple[str, ...] = ()
+    """Addresses of the Galaxy users who administer it."""
+    galaxy_database: SecretStr | None = None
+    """Its database, `postgresql://USER:PASSWORD@HOST/NAME`; unset takes a SQLite file."""
+    galaxy_environment: Path | None = None
+    """Folder that Galaxy is installed in; unset takes one in the cache of the account."""
+    galaxy_workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Jobs of Galaxy that run at a time on this machine; unset takes half its cores."""
     log_json: bool = False
     """Whether the web service logs JSON lines rather than text."""
     log_chunks: bool = False

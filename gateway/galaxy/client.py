@@ -1,0 +1,241 @@
+"""A Galaxy from outside: sends volrefs to it, runs workflows, fetches what they made."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from bioblend import ConnectionError as BioblendError
+from bioblend.galaxy import GalaxyInstance
+from blake3 import blake3
+
+from gateway.errors import CallError, NotFoundError, RunError, StoreError
+from gateway.galaxy.formats import datatype
+from gateway.galaxy.volref import Volref
+
+_LOOK_S = 2.0
+_GOOD = frozenset({"ok"})
+_BAD = frozenset({"error", "failed", "deleted", "paused", "discarded", "stopped"})
+Listener = Callable[["Step"], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What became of one step of a workflow."""
+
+    name: str
+    tool: str
+    job: str
+    state: str
+    """Galaxy's word: new, queued, running, ok, error…"""
+    reason: str = ""
+    """Why it failed: the first line that the job wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A workflow that was set going."""
+
+    id: str
+    workflow: str
+    history: str
+    outputs: tuple[str, ...] = field(default=())
+    """Labels of what it gives."""
+
+
+class GalaxyClient:
+    """One Galaxy, as one of its users."""
+
+    def __init__(self, url: str, key: str) -> None:
+        """Use the Galaxy at `url` with the API key of a user."""
+        self._url = url.rstrip("/")
+        self._galaxy = GalaxyInstance(self._url, key=key)
+
+    def history(self, name: str) -> str:
+        """Return the id of the history of that name; it is made where there is none."""
+        with self._asking():
+            found = self._galaxy.histories.get_histories(name=name)
+            made = found[0] if found else self._galaxy.histories.create_history(name)
+        return str(made["id"])
+
+    def send(self, volref: Volref, history: str) -> str:
+        """Put a thing of the store into a history, by name; returns the id of its dataset."""
+        with self._asking():
+            answer = self._galaxy.tools.paste_content(
+                volref.to_text(), history, file_type=datatype(volref.kind), file_name=volref.ref
+            )
+            dataset = str(answer["outputs"][0]["id"])
+        self._wait_dataset(dataset)
+        return dataset
+
+    def publish_workflow(self, document: str) -> str:
+        """Import a workflow file, or find the same one of before; returns its id.
+
+        Args:
+            document: Content of a `.gxwf.yml` file.
+        """
+        mark = f"gateway{blake3(document.encode()).hexdigest(12)}"
+        with self._asking():
+            for found in self._galaxy.workflows.get_workflows():
+                if mark in (found.get("tags") or []):
+                    return str(found["id"])
+            imported = self._galaxy.workflows.import_workflow_dict({"yaml_content": document})
+            self._galaxy.workflows.update_workflow(imported["id"], tags=[mark])
+        return str(imported["id"])
+
+    def find_workflow(self, name: str) -> str:
+        """Return the id of a workflow by its name, or by its id.
+
+        Raises:
+            NotFoundError: There is none of that name; says which there are.
+        """
+        with self._asking():
+            known = self._galaxy.workflows.get_workflows()
+        for workflow in known:
+            if name in (workflow["id"], workflow["name"]):
+                return str(workflow["id"])
+        names = ", ".join(sorted(repr(workflow["name"]) for workflow in known)) or "none"
+        raise NotFoundError(f"Galaxy has no workflow {name!r}; there is {names}")
+
+    def invoke(self, workflow: str, inputs: Mapping[str, Any], history: str) -> Invocation:
+        """Set a workflow going.
+
+        Args:
+            workflow: Its id.
+            inputs: Label of an input to the id of a dataset, prefixed with `dataset:`, or to the
+                value of a parameter. Labels may be shortened to their beginning, in any case.
+            history: Id of the history that gets the results.
+
+        Raises:
+            CallError: It has no such input, or lacks one.
+        """
+        with self._asking():
+            described = self._galaxy.workflows.show_workflow(workflow)
+            labels = {item["label"]: number for number, item in described["inputs"].items()}
+            given = {labels[_match(k, labels)]: _input(v) for k, v in inputs.items()}
+            answer = self._galaxy.workflows.invoke_workflow(
+                workflow, inputs=given, history_id=history, inputs_by="step_id"
+            )
+        return Invocation(id=answer["id"], workflow=described["name"], history=history)
+
+    def follow(self, invocation: Invocation, listeners: tuple[Listener, ...] = ()) -> None:
+        """Wait until a workflow is done, and tell of every step that changes.
+
+        Raises:
+            RunError: A step failed; says which, and why.
+        """
+        told: dict[str, str] = {}
+        while True:
+            steps, scheduled = self._steps(invocation)
+            for step in steps:
+                if told.get(step.job) != step.state:
+                    told[step.job] = step.state
+                    for listener in listeners:
+                        listener(step)
+            for step in steps:
+                if step.state in _BAD:
+                    raise RunError(
+                        f"the workflow {invocation.workflow!r} stopped at {step.name!r}: "
+                        f"{step.reason or step.state}"
+                    )
+            if scheduled and all(step.state in _GOOD for step in steps):
+                return
+            time.sleep(_LOOK_S)
+
+    def results(self, invocation: Invocation) -> dict[str, Volref]:
+        """Return what a workflow that is done made, by the labels of its outputs."""
+        with self._asking():
+            outputs = self._galaxy.invocations.show_invocation(invocation.id)["outputs"]
+        return {label: self.fetch(output["id"]) for label, output in outputs.items()}
+
+    def fetch(self, dataset: str) -> Volref:
+        """Return the volref that a dataset of a history is.
+
+        Raises:
+            FormatError: It is none.
+        """
+        with self._asking():
+            content = self._galaxy.datasets.download_dataset(dataset)
+        return Volref.from_text(content.decode(), f"dataset {dataset}")
+
+    def cancel(self, invocation: Invocation) -> None:
+        """Stop a workflow and the jobs it has under way."""
+        with self._asking():
+            self._galaxy.invocations.cancel_invocation(invocation.id)
+            for step in self._steps(invocation)[0]:
+                if step.state not in _GOOD | _BAD:
+                    self._galaxy.jobs.cancel_job(step.job)
+
+    def _steps(self, invocation: Invocation) -> tuple[list[Step], bool]:
+        with self._asking():
+            shown = self._galaxy.invocations.show_invocation(invocation.id)
+            if shown["state"] in ("failed", "cancelled", "cancelling"):
+                messages = "; ".join(str(m.get("reason", m)) for m in shown.get("messages", []))
+                raise RunError(
+                    f"the workflow {invocation.workflow!r} is {shown['state']}: "
+                    f"{messages or 'Galaxy says no more'}"
+                )
+            steps = []
+            for item in shown["steps"]:
+                if not item.get("job_id"):
+                    continue
+                job = self._galaxy.jobs.show_job(item["job_id"], full_details=True)
+                steps.append(_step(item, job))
+        return steps, shown["state"] in ("scheduled", "completed")
+
+    def _wait_dataset(self, dataset: str) -> None:
+        while True:
+            with self._asking():
+                shown = self._galaxy.datasets.show_dataset(dataset)
+            if shown["state"] in _GOOD:
+                return
+            if shown["state"] in _BAD:
+                said = shown.get("misc_info") or shown["state"]
+                raise RunError(f"Galaxy did not take the dataset in: {said}")
+            time.sleep(_LOOK_S)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Say what is wrong with a request in the gateway's own errors."""
+        try:
+            yield
+        except (BioblendError, requests.RequestException) as error:
+            body = getattr(error, "body", None)
+            said = str(body or error).strip().splitlines()[0][:300]
+            raise StoreError(f"the Galaxy at {self._url} did not do it: {said}") from error
+
+
+def workflow_files(folder: Path) -> dict[str, Path]:
+    """Return the workflow files of a folder by their short name."""
+    found = sorted(folder.glob("*.gxwf.yml"))
+    return {path.name.removesuffix(".gxwf.yml"): path for path in found}
+
+
+def _match(name: str, labels: Mapping[str, Any]) -> str:
+    if name in labels:
+        return name
+    close = [label for label in labels if label.lower().startswith(name.lower())]
+    if len(close) == 1:
+        return close[0]
+    known = ", ".join(repr(label) for label in labels)
+    raise CallError(f"the workflow has no input {name!r}; there is {known}")
+
+
+def _input(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("dataset:"):
+        return {"src": "hda", "id": value.removeprefix("dataset:")}
+    return value
+
+
+def _step(item: Mapping[str, Any], job: Mapping[str, Any]) -> Step:
+    said = (job.get("tool_stderr") or job.get("stderr") or "").strip().splitlines()
+    return Step(
+        name=item.get("workflow_step_label") or job["tool_id"],
+        tool=job["tool_id"],
+        job=job["id"],
+        state=job["state"],
+        reason=said[0] if said else "",
+    )

@@ -1,0 +1,1 @@
+"""What Galaxy itself loads of Brain Gateway; needs nothing but Galaxy and the standard library."""

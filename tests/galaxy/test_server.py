@@ -1,0 +1,185 @@
+"""What a Galaxy of our own is told, and how its process begins and ends."""
+
+import os
+import stat
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+from gateway.errors import RunError, SettingsError
+from gateway.galaxy.server import environment, process
+from gateway.galaxy.server.configuration import write_configuration
+from gateway.galaxy.server.galaxy_yml import render_galaxy
+from gateway.galaxy.server.job_conf import render_jobs
+from gateway.galaxy.server.site import Site
+from gateway.galaxy.server.toolbox import render_datatypes, render_display
+from gateway.service.home import init_home
+from gateway.service.settings import read_settings
+
+SAMPLE = """<?xml version="1.0"?>
+<datatypes>
+  <registration><datatype extension="json" type="galaxy.datatypes.text:Json"/></registration>
+  <sniffers><sniffer type="galaxy.datatypes.text:Json"/></sniffers>
+</datatypes>
+"""
+SECRETS = {"id_secret": "one", "admin_key": "two", "proxy_secret": "three"}
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Return a Galaxy that is installed as far as its configuration looks."""
+    monkeypatch.setenv("GATEWAY_BASE_URL", "https://brains.example.org")
+    init_home(tmp_path / "home")
+    installed = tmp_path / "environment/lib/python3.11/site-packages/galaxy"
+    for name, text in (
+        ("config/sample/datatypes_conf.xml.sample", SAMPLE),
+        ("tools/bundled/data_source/upload.xml", "<tool/>"),
+    ):
+        (installed / name).parent.mkdir(parents=True)
+        (installed / name).write_text(text)
+    return Site(
+        home=tmp_path / "home",
+        environment=tmp_path / "environment",
+        programs=Path("/opt/gateway/bin"),
+        settings=read_settings(tmp_path / "home"),
+        port=8999,
+    )
+
+
+def hub_site(site, **changes):
+    values = {name: getattr(site, name) for name in site.__slots__}
+    values |= {"prefix": "/services/galaxy", "behind_hub": True}
+    return Site(**(values | changes))
+
+
+def test_alone_nobody_comes_in_unasked_and_jobs_see_little(site):
+    galaxy = yaml.safe_load(render_galaxy(site, **SECRETS))["galaxy"]
+    assert galaxy["require_login"] is True
+    assert galaxy["allow_user_creation"] is False
+    assert galaxy["outputs_to_working_directory"] is True
+    assert {resolver["type"] for resolver in galaxy["container_resolvers"]} == {
+        "explicit",
+        "explicit_singularity",
+    }
+    assert galaxy["admin_users"] == "admin@gateway.invalid"
+    assert galaxy["new_user_dataset_access_role_default_private"] is True
+    assert "use_remote_user" not in galaxy
+    assert "database_connection" not in galaxy
+    assert "fetch_url_allowlist" not in galaxy, "nothing of this machine's own is fetched for users"
+
+
+def test_behind_the_hub_people_are_whom_the_proxy_says(site):
+    galaxy = yaml.safe_load(render_galaxy(hub_site(site), **SECRETS))["galaxy"]
+    assert galaxy["use_remote_user"] is True
+    assert galaxy["remote_user_secret"] == SECRETS["proxy_secret"]
+    assert galaxy["galaxy_url_prefix"] == "/services/galaxy"
+    assert galaxy["remote_user_logout_href"] == "/hub/logout"
+
+
+def test_its_settings_are_the_gateways(site, monkeypatch):
+    monkeypatch.setenv("GATEWAY_GALAXY_DATABASE", "postgresql://galaxy:pw@db/galaxy")
+    monkeypatch.setenv("GATEWAY_GALAXY_ADMINS", '["ana@lab.example", "bo@lab.example"]')
+    changed = hub_site(site, settings=read_settings(site.home))
+    galaxy = yaml.safe_load(render_galaxy(changed, **SECRETS))["galaxy"]
+    assert galaxy["database_connection"] == "postgresql://galaxy:pw@db/galaxy"
+    assert galaxy["admin_users"] == "ana@lab.example,bo@lab.example"
+
+
+def test_jobs_of_the_gateway_know_its_home_and_those_of_galaxy_do_not(site):
+    jobs = yaml.safe_load(render_jobs(site, workers=3))
+    execution = jobs["execution"]
+    assert execution["default"] == "gateway"
+    given = {item["name"]: item["value"] for item in execution["environments"]["gateway"]["env"]}
+    assert given["GATEWAY_HOME"] == str(site.home)
+    assert given["PATH"].split(":")[0] == "/opt/gateway/bin"
+    assert "env" not in execution["environments"]["here"]
+    assert {"id": "__DATA_FETCH__", "environment": "here"} in jobs["tools"]
+    runner = jobs["runners"][execution["environments"]["gateway"]["runner"]]
+    assert runner["workers"] == 3
+
+
+def test_volrefs_are_sniffed_before_galaxys_own_json():
+    root = ET.fromstring(render_datatypes(SAMPLE, Path("/x/display.xml")))  # noqa: S314 - ours
+    sniffers = [item.get("type") for item in root.findall("sniffers/sniffer")]
+    assert sniffers[0] == "gateway_volref.datatypes:VolumeImage"
+    assert sniffers[-1] == "galaxy.datatypes.text:Json"
+    datatypes = root.findall("registration/datatype")
+    assert [item.get("extension") for item in datatypes[:5]] == [
+        f"volref_{kind}" for kind in ("image", "labels", "points", "transform", "tiles")
+    ]
+    assert datatypes[0].find("display").get("file") == "/x/display.xml"
+    with pytest.raises(ValueError, match="has no registration, or no sniffers"):
+        render_datatypes("<datatypes/>", None)
+
+
+def test_links_lead_to_the_viewer_of_this_gateway_whatever_a_volref_says():
+    root = ET.fromstring(render_display("https://brains.example.org/lab/"))  # noqa: S314 - ours
+    urls = [link.findtext("url") for link in root.findall("link")]
+    assert all(url.startswith("https://brains.example.org/lab/d/${qp(") for url in urls)
+
+
+def test_all_that_is_written_is_its_owners_alone(site):
+    write_configuration(site)
+    names = {path.name for path in site.config.iterdir()}
+    assert names >= {"galaxy.yml", "job_conf.yml", "tool_conf.xml", "datatypes_conf.xml"}
+    for path in site.config.rglob("*.yml"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE(site.root.stat().st_mode) == 0o700
+    tools = ET.parse(site.config / "tool_conf.xml").findall(".//section[@id='brain']/tool")  # noqa: S314 - ours
+    assert any(tool.get("file").endswith("stitch/stitch.xml") for tool in tools)
+    assert list(site.working.iterdir()) == []
+
+
+def test_its_secrets_stay_the_same_and_differ(site):
+    site.make_folders()
+    first = site.secret("one")
+    assert site.secret("one") == first
+    assert site.secret("two") != first
+    assert stat.S_IMODE((site.root / "one.secret").stat().st_mode) == 0o600
+
+
+def test_a_file_where_galaxy_is_started_is_refused(site):
+    site.make_folders()
+    (site.working / "notes.txt").touch()
+    with pytest.raises(SettingsError, match=r"holds 'notes.txt', but Galaxy shows this folder to"):
+        write_configuration(site)
+
+
+def test_an_environment_that_is_not_whole_is_named(site):
+    sample = next(site.environment.rglob("*.sample"))
+    sample.unlink()
+    with pytest.raises(SettingsError, match="holds no Galaxy that is complete; delete that folder"):
+        write_configuration(site)
+
+
+def test_a_galaxy_that_cannot_be_installed_says_why(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"Galaxy 26\.1 cannot be installed: .* ended with 1"):
+        environment.install(tmp_path / "file/below", lambda _: None)
+
+
+def test_the_environment_is_in_the_cache_unless_chosen(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert environment.environment_folder(None) == tmp_path / "brain-gateway/galaxy-26.1"
+    assert environment.environment_folder(Path("/opt/galaxy")) == Path("/opt/galaxy")
+
+
+def test_a_galaxy_that_ends_at_once_shows_the_end_of_its_log(site):
+    site.make_folders()
+    program = site.environment / "bin/galaxy-web"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho the port is taken >&2\nexit 3\n")
+    program.chmod(0o755)
+    running = process.start(site)
+    with pytest.raises(RunError, match=r"(?s)ended with code 3 while starting.*the port is taken"):
+        process.wait_ready(site, running, lambda _: None)
+    assert process.find(site) is None
+    assert process.stop(site) is False
+
+
+def test_the_number_of_another_process_is_not_taken_for_galaxys(site):
+    site.make_folders()
+    site.pid_file.write_text(str(os.getpid()))
+    assert process.find(site) is None
