@@ -1,7 +1,7 @@
 """A Galaxy from outside: sends volrefs to it, runs workflows, fetches what they made."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,10 +114,10 @@ class GalaxyClient:
         """
         with self._asking():
             described = self._galaxy.workflows.show_workflow(workflow)
-            labels = {item["label"]: number for number, item in described["inputs"].items()}
-            given = {labels[_match(k, labels)]: _input(v) for k, v in inputs.items()}
+            labels = [item["label"] for item in described["inputs"].values()]
+            given = {_match(name, labels): _input(value) for name, value in inputs.items()}
             answer = self._galaxy.workflows.invoke_workflow(
-                workflow, inputs=given, history_id=history, inputs_by="step_id"
+                workflow, inputs=given, history_id=history, inputs_by="name"
             )
         return Invocation(id=answer["id"], workflow=described["name"], history=history)
 
@@ -214,7 +214,7 @@ def workflow_files(folder: Path) -> dict[str, Path]:
     return {path.name.removesuffix(".gxwf.yml"): path for path in found}
 
 
-def _match(name: str, labels: Mapping[str, Any]) -> str:
+def _match(name: str, labels: Sequence[str]) -> str:
     if name in labels:
         return name
     close = [label for label in labels if label.lower().startswith(name.lower())]
