@@ -1,6 +1,7 @@
 """Small pictures of volumes and tables, seen from above."""
 
 import io
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ WIDTH, HEIGHT = 480, 360
 """A picture has no more pixels: twice what a card shows, for dense screens."""
 _SLAB_VOXELS = 8_000_000
 _MOST_VOXELS = 64_000_000
-"""Of one channel; where even the coarsest level has more, planes at equal distances are read."""
+"""Of one channel; where a level that will do has more, slabs at equal distances are read."""
 _CHANNELS = 4
 _FALLBACK = ("00FF00", "FF00FF", "00A0FF", "FFB000")
 """Colours of channels of which none has a colour of its own."""
@@ -75,10 +76,16 @@ def draw_points(points: PointsTable) -> bytes:
 
 
 def _choose_level(volume: Volume) -> int:
-    """Return the coarsest level that still has as many pixels as the picture."""
+    """Return the coarsest level that still has as many pixels as the picture.
+
+    Where it is too deep to be read whole, the next one shows more of the truth than every other
+    slab of it, and takes a tenth of the time.
+    """
     levels = volume.info.levels
     fine = [i for i, level in enumerate(levels) if _fills(level)]
-    return fine[-1] if fine else 0
+    number = fine[-1] if fine else 0
+    deep = math.prod(levels[number].shape) > _MOST_VOXELS
+    return number + 1 if deep and number + 1 < len(levels) else number
 
 
 def _fills(level: Level) -> bool:
@@ -97,12 +104,9 @@ def _project(volume: Volume, number: int, channel: int, *, labels: bool) -> NDAr
             f"no picture is made of {volume.key}: a plane of its coarsest level has "
             f"{height} x {width} voxels; make levels of it with the tool downsample"
         )
-    thick = max(1, min(depth, _SLAB_VOXELS // (height * width)))
-    planes = max(1, _MOST_VOXELS // (height * width))
-    step = 1 if depth <= planes else -(-depth // planes)
-    thick = 1 if step > 1 else thick
+    thick, step = _slabs(volume.info.levels[number])
     seen: NDArray[np.generic] | None = None
-    for start in range(0, depth, max(step, thick)):
+    for start in range(0, depth, step):
         box = Box((start, 0, 0), (min(depth, start + thick), height, width))
         slab = volume.read(box, level=number, channel=channel)
         top = _uppermost(slab) if labels else np.fmax.reduce(slab, axis=0)
@@ -113,6 +117,19 @@ def _project(volume: Volume, number: int, channel: int, *, labels: bool) -> NDAr
     if seen is None:
         seen = np.zeros((height, width), volume.info.dtype)
     return seen
+
+
+def _slabs(level: Level) -> tuple[int, int]:
+    """Return how thick slabs are and how far apart: no chunk is decoded for two of them."""
+    depth, height, width = level.shape
+    unit = min(level.chunk[0], depth)
+    planes = max(1, _MOST_VOXELS // (height * width))
+    if depth <= planes:
+        thick = max(unit, _SLAB_VOXELS // (height * width) // unit * unit)
+        return thick, thick
+    thick = unit if unit <= planes else 1
+    step = -(-depth * thick // planes)
+    return thick, -(-step // unit) * unit
 
 
 def _uppermost(slab: NDArray[np.generic]) -> NDArray[np.generic]:

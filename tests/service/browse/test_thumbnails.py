@@ -19,6 +19,7 @@ from gateway.volumes.layout import shard_boxes
 from gateway.volumes.model import Channel, VolumeInfo
 from gateway.volumes.points import write_points
 from gateway.volumes.ref import parse_ref
+from gateway.volumes.volume import open_volume
 from gateway.volumes.writer import create_volume, open_writer
 
 RAW = parse_ref("m1/raw")
@@ -161,6 +162,22 @@ def test_a_deep_volume_is_read_in_some_planes_only(gateway, monkeypatch):
     put(gateway, voxels)
     monkeypatch.setattr(pictures, "_MOST_VOXELS", 10 * 40 * 50)
     assert drawn(gateway).shape == (360, 450, 3)
+
+
+def test_no_chunk_is_decoded_twice_for_a_picture(gateway, monkeypatch):
+    random = np.random.default_rng(5)
+    put(gateway, random.integers(0, 900, (1, 200, 400, 520)).astype(np.uint16))
+    volume = open_volume(gateway.store, "m1/raw.ome.zarr")
+    for most in (200 * 400 * 520, 64 * 400 * 520, 40 * 400 * 520, 10 * 400 * 520):
+        monkeypatch.setattr(pictures, "_MOST_VOXELS", most)
+        number = pictures._choose_level(volume)
+        unit = volume.info.levels[number].chunk[0]
+        thick, step = pictures._slabs(volume.info.levels[number])
+        assert step >= thick
+        assert step % unit == 0
+        assert thick % unit == 0 or thick == 1
+    assert number == 1  # level 0 has as many pixels as the picture, and too many planes
+    assert drawn(gateway).any()
 
 
 def test_a_run_leaves_the_picture_of_what_it_made(bench):
