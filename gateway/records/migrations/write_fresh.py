@@ -1,6 +1,6 @@
 """Writes `fresh_sqlite.sql`; run it after adding a migration.
 
-    python -m gateway.records.migrations.write_fresh
+python -m gateway.records.migrations.write_fresh
 """
 
 import sqlite3
