@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NUMBER_OF_TEST_WORKERS ?= 2
 
-.PHONY: help install demo test check unit bench docs wheel-test clean
+.PHONY: help install demo test check unit bench docs images wheel-test clean
+IMAGES ?=
+BASE ?= debian:bookworm-slim
+BUILD ?=
 
 help:
 	@echo "make demo     set up, then tiles -> stitched brain -> nuclei -> report.html, served in the browser"
@@ -13,6 +16,7 @@ help:
 	@echo "make check    lint, types, layers, unit tests (a few minutes)"
 	@echo "make bench    compare with the peers and print ratios"
 	@echo "make docs     write the generated reference pages and the tools of Galaxy"
+	@echo "make images   build the container images; IMAGES=\"tools lab\" names some, BASE=... what they start from"
 	@echo "make clean    remove the environment and everything generated"
 
 install: $(STAMP)
@@ -40,7 +44,7 @@ check: install
 
 unit: install
 	@echo "==> unit tests"
-	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx"
+	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker"
 
 test: install
 	@echo "==> all tests (set GATEWAY_TEST_DATA to the folder of real volumes to include those)"
@@ -55,6 +59,10 @@ docs: install
 	@$(BIN)/python docs/generate.py
 	@$(BIN)/gateway-galaxy tools galaxy_tools
 
+# BUILD passes more on, such as BUILD="--network host --ca proxy.crt"; see images/build.py --help
+images:
+	@$(PYTHON) images/build.py $(IMAGES) --base $(BASE) $(BUILD)
+
 # Tests must pass on the files a user gets, not on the checkout.
 wheel-test: install
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
@@ -63,7 +71,7 @@ wheel-test: install
 	$(PYTHON) -m venv "$$work/venv"; \
 	VIRTUAL_ENV="$$work/venv" $(BIN)/uv pip install --quiet --constraint constraints.txt "$$(ls $$work/*.whl)[test]"; \
 	cp -r tests "$$work/tests"; cp pyproject.toml "$$work/pyproject.toml"; cd "$$work"; \
-	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx" \
+	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker" \
 	  --ignore tests/test_shape.py tests
 
 clean:

@@ -1,0 +1,116 @@
+"""Fixtures for tests with containers: an engine, and the images of the project on it."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from container_engine import (
+    ContainerEngine,
+    NoEngineError,
+    default_cache,
+    find_client,
+    load_base,
+    probe,
+    running_engine,
+)
+
+import gateway
+
+ROOT = Path(__file__).parents[2]
+PREFIX = os.environ.get("GATEWAY_TEST_PREFIX", "gateway-test")
+"""First part of the names of images that tests build, before the one they have elsewhere."""
+Lacking = Callable[[str, str], NoReturn]
+BuildImages = Callable[..., list[str]]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Send all tests that need the engine to one process: there is one engine."""
+    for item in items:
+        if item.get_closest_marker("docker") is not None:
+            item.add_marker(pytest.mark.xdist_group("docker"))
+
+
+@pytest.fixture(scope="session")
+def container_engine(lacking: Lacking) -> Iterator[ContainerEngine]:
+    """Yield an engine that starts containers and has the base image.
+
+    It is the one that `GATEWAY_TEST_DOCKER_HOST` or `DOCKER_HOST` names, else one of our own.
+    """
+    given = os.environ.get("GATEWAY_TEST_DOCKER_HOST") or os.environ.get("DOCKER_HOST")
+    cache = default_cache()
+    # a socket's path is short, and pytest's folder may be long
+    folder = Path(tempfile.mkdtemp(prefix="gateway-engine-", dir="/tmp"))
+    try:
+        if given:
+            engine = ContainerEngine(given, find_client())
+            probe(engine, load_base(engine, cache))
+            yield engine
+            return
+        with running_engine(folder, cache) as engine:
+            probe(engine, load_base(engine, cache))
+            yield engine
+    except NoEngineError as error:
+        lacking("docker", str(error))
+    finally:
+        if folder.exists():
+            folder.rmdir()
+
+
+@pytest.fixture(scope="session")
+def base_image(container_engine: ContainerEngine) -> str:
+    """Return the name of the image that all others start from."""
+    return load_base(container_engine, default_cache())
+
+
+@pytest.fixture(scope="session")
+def build_images(container_engine: ContainerEngine, base_image: str) -> BuildImages:
+    """Return what builds images of the project, `build_images("tools", "lab")`; gives their names.
+
+    They are built at most once a session, on the base that the engine has, by `images/build.py`;
+    a home with `image_name = "{PREFIX}/{image}:{version}"` runs tools in them.
+    `GATEWAY_TEST_BUILD` holds more words for it, such as `--pip-config FILE`.
+    """
+    built: dict[str, str] = {}
+
+    def build(*names: str) -> list[str]:
+        missing = [name for name in names if name not in built]
+        words = [sys.executable, "images/build.py", *missing, "--base", base_image]
+        words += [
+            "--prefix",
+            f"{PREFIX}/brain-gateway",
+            "--network",
+            "host",
+            "--docker",
+            container_engine.client,
+        ]
+        words += _own_certificates()
+        words += shlex.split(os.environ.get("GATEWAY_TEST_BUILD", ""))
+        if missing:
+            done = subprocess.run(
+                words,
+                cwd=ROOT,
+                env=container_engine.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                pytest.fail(f"the images {', '.join(missing)} were not built: {done.stderr}")
+            version = gateway.__version__
+            built.update({name: f"{PREFIX}/brain-gateway/{name}:{version}" for name in missing})
+        return [built[name] for name in names]
+
+    return build
+
+
+def _own_certificates() -> list[str]:
+    """Return what hands on the certificates of this machine, which a proxy may need."""
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    return ["--ca", str(bundle)] if bundle.is_file() else []
