@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# the newer proxy needs Node.js 20, which Debian 12 has not
+PROXY_VERSION = $$(node -p "parseInt(process.versions.node) >= 20 ? '5.3.0' : '4.6.3'")
 NUMBER_OF_TEST_WORKERS ?= 2
 
 .PHONY: help install demo test check unit bench docs images wheel-test clean
@@ -29,6 +31,12 @@ $(STAMP): pyproject.toml constraints.txt
 	  || { echo "Python's venv module is missing. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@if command -v npm > /dev/null; then \
+	  echo "==> the proxy of the hub"; \
+	  npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/npm configurable-http-proxy@$(PROXY_VERSION) > /dev/null; \
+	else \
+	  echo "npm is not installed, so \`gateway up\` will not work; on Debian or Ubuntu: apt-get install nodejs npm, then make clean install"; \
+	fi
 	@echo "==> compiling the numerical kernels once"
 	@$(BIN)/gateway doctor --warm > /dev/null
 	@touch $@
@@ -44,7 +52,7 @@ check: install
 
 unit: install
 	@echo "==> unit tests"
-	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker"
+	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub"
 
 test: install
 	@echo "==> all tests (set GATEWAY_TEST_DATA to the folder of real volumes to include those)"
@@ -71,7 +79,7 @@ wheel-test: install
 	$(PYTHON) -m venv "$$work/venv"; \
 	VIRTUAL_ENV="$$work/venv" $(BIN)/uv pip install --quiet --constraint constraints.txt "$$(ls $$work/*.whl)[test]"; \
 	cp -r tests "$$work/tests"; cp pyproject.toml "$$work/pyproject.toml"; cd "$$work"; \
-	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker" \
+	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub" \
 	  --ignore tests/test_shape.py tests
 
 clean:

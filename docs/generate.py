@@ -11,6 +11,7 @@ import click
 
 from gateway.cli.group import COMMANDS
 from gateway.cli.main import main as cli
+from gateway.service.hub_settings import HubSettings
 from gateway.service.settings import Settings
 from gateway.service.toolbox import list_settings, list_tools
 from gateway.web.app import all_routes
@@ -115,17 +116,22 @@ def _settings() -> str:
 
 def _described_settings() -> Iterator[tuple[str, Any, str]]:
     """Yield each setting with the docstring that follows it in the source."""
-    body = ast.parse(inspect.getsource(Settings)).body[0]
+    texts = {**_texts(HubSettings), **_texts(Settings)}
+    for name, field in Settings.model_fields.items():
+        yield name, field, texts.get(name) or field.description or ""
+
+
+def _texts(settings: type) -> dict[str, str]:
+    body = ast.parse(inspect.getsource(settings)).body[0]
     if not isinstance(body, ast.ClassDef):
-        raise TypeError("Settings is a class")
+        raise TypeError("settings are a class")
     texts: dict[str, str] = {}
     for item, after in zip(body.body, body.body[1:], strict=False):
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             text = after.value if isinstance(after, ast.Expr) else None
             if isinstance(text, ast.Constant):
                 texts[item.target.id] = " ".join(str(text.value).split())
-    for name, field in Settings.model_fields.items():
-        yield name, field, texts.get(name) or field.description or ""
+    return texts
 
 
 def _default(field: Any) -> str:

@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Entry] = {
         ("tools", "tools", "List the tools there are."),
         ("run", "run", "Run a tool on things in the store."),
         ("serve", "serve", "Serve the catalogue, the viewer, tools and runs in the browser."),
+        ("up", "up", "Start JupyterHub with the gateway behind it, under one sign-in."),
         ("people", "people", "Add, change and let in people; put them into groups."),
         (
             "share",

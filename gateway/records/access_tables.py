@@ -23,7 +23,7 @@ class PersonRow(Base):
     password: Mapped[str | None] = mapped_column(Text)
     """An Argon2 hash; None where the person signs in another way."""
     provider: Mapped[str] = mapped_column(String(20), default="local")
-    """Who vouches for the person: `local` or `oauth2`."""
+    """Who vouches for the person: `local`, `oauth2` or `hub`."""
     made_by: Mapped[str] = mapped_column(_NAME, default="")
     """The administrator who added them, the provider that did, or empty for the gateway itself."""
     made: Mapped[datetime] = mapped_column(UtcTime)
@@ -63,11 +63,13 @@ class SessionRow(Base):
         _NAME, ForeignKey("people.name", ondelete="CASCADE"), index=True
     )
     kind: Mapped[str] = mapped_column(String(10))
-    """`browser` or `token`."""
+    """`browser`, `token`, or `notebook` for that of a notebook server."""
     note: Mapped[str] = mapped_column(String(200), default="")
     made: Mapped[datetime] = mapped_column(UtcTime)
     expires: Mapped[datetime] = mapped_column(UtcTime)
     ended: Mapped[datetime | None] = mapped_column(UtcTime)
+    vouched: Mapped[str | None] = mapped_column(String(80))
+    """The hub's number of the sign-in there, without which this session does not hold."""
 
 
 class LoginLinkRow(Base):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from gateway.errors import StoreError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-LATEST = "r0005"
+LATEST = "r0006"
 """The last migration: a database that says so is left as it is, and Alembic unloaded."""
 FRESH_FILE = _MIGRATIONS / "fresh_sqlite.sql"
 """What the migrations make of an empty SQLite file; `write_fresh` beside it writes it anew."""

@@ -60,6 +60,41 @@ memory = "2GB"
 # oauth2_allowed = ["group:brainlab"]
 # oauth2_label = "Institute account"
 
+# JupyterHub as the front door, `gateway up`: where it answers, how people sign in, where their
+# notebook servers run and how large they are.
+# hub_port = 8000
+# hub_spawner = "auto"
+# hub_sign_in = "shared"
+# hub_administrators = ["ana"]
+# hub_allowed = ["group:brainlab"]
+# hub_people_trust_one_another = true
+# hub_images = ["lab=gateway/lab"]
+# hub_memory = "8GB"
+# hub_cores = 4
+# hub_idle_minutes = 60
+# hub_servers_per_person = 3
+# hub_start_seconds = 120
+# hub_extra_config = "/etc/gateway/hub_extra.py"
+# hub_proxy = "configurable-http-proxy"
+
+# Signing in to the hub with accounts from elsewhere.
+# hub_client_id = "brain-gateway"
+# hub_client_secret = "…"
+# hub_authorize_url = "https://login.example.org/authorize"
+# hub_token_url = "https://login.example.org/token"
+# hub_userinfo_url = "https://login.example.org/userinfo"
+# hub_username_claim = "preferred_username"
+# hub_groups_claim = "groups"
+# hub_institutes = ["https://idp.example.org/shibboleth"]
+# hub_lti_issuer = "https://courses.example.org"
+# hub_lti_keys_url = "https://courses.example.org/mod/lti/certs.php"
+
+# A web service behind a hub that was not started by `gateway up`.
+# hub_url = "/hub/"
+# hub_api_url = "http://127.0.0.1:8081/hub/api"
+# hub_api_token = "…"
+# hub_check_seconds = 10
+
 # The domain of the addresses that Galaxy gives to people.
 # galaxy_domain = "example.org"
 

@@ -14,12 +14,22 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from gateway.errors import SettingsError
+from gateway.service.hub_settings import HubSettings
 
 SETTINGS_FILE = "gateway.toml"
 _PREFIX = "GATEWAY_"
 _HOME_VARIABLE = "GATEWAY_HOME"
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]\Z")
-_SECRET = frozenset({"catalogue", "galaxy_database", "metrics_token", "oauth2_client_secret"})
+_SECRET = frozenset(
+    {
+        "catalogue",
+        "galaxy_database",
+        "hub_api_token",
+        "hub_client_secret",
+        "metrics_token",
+        "oauth2_client_secret",
+    }
+)
 _NEARLY = 0.85
 _SAFE_URL = r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])([:/]|$))"
 _LEAST_MEMORY = 256_000_000
@@ -39,7 +49,7 @@ def _check_orcid(text: str) -> str:
     return orcid
 
 
-class Settings(BaseSettings):
+class Settings(HubSettings):
     """Everything one gateway lets you choose; frozen, passed down, never looked up.
 
     Each setting is a line of `gateway.toml` in the home, or an environment variable with the

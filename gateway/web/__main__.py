@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from types import FrameType
 
 from gateway.errors import GatewayError, SettingsError
+from gateway.service.access.hub_asking import hub_configured
 from gateway.service.access.login import local_administrator, login_key, providers
 from gateway.service.gateway import open_gateway
 from gateway.web.server import serve
@@ -27,10 +28,12 @@ def main() -> int:
         gateway = open_gateway()
         with gateway.catalogue:
             providers(gateway)  # a missing setting is told now, not to who signs in
-            key = login_key(gateway, local_administrator(gateway))
+            # behind a hub what is printed goes to its log, which is no place for a key
+            hub = hub_configured(gateway.settings)
+            key = "" if hub else f"?key={login_key(gateway, local_administrator(gateway))}"
 
             def started(address: str, listening: str) -> None:
-                login = f"{address}/login?key={key}"
+                login = f"{address}/login{key}"
                 facts = {"address": address, "login": login, "listening": listening}
                 _tell({**facts, "store": gateway.settings.store}, as_json=given.json)
                 if given.open:

@@ -18,13 +18,21 @@ from gateway.service.access.attempts import forgive, reserve
 from gateway.service.access.audit import note
 from gateway.service.access.changes import changing
 from gateway.service.access.groups import follow_provider
+from gateway.service.access.hub import HubProvider
+from gateway.service.access.hub_asking import Standing, hub_configured
 from gateway.service.access.keys import signer, unsign
 from gateway.service.access.local_accounts import LocalAccounts
 from gateway.service.access.oauth2 import OAuth2Provider, oauth2_configured
-from gateway.service.access.people import ensure_person, insert_person, is_name
+from gateway.service.access.people import (
+    check_person,
+    ensure_person,
+    insert_person,
+    is_name,
+)
 from gateway.service.access.providers import Identity, IdentityProvider
 from gateway.service.access.rights import require_administrator
 from gateway.service.access.sessions import open_session
+from gateway.service.access.vouching import HUB, follow
 from gateway.service.gateway import Gateway
 
 _PURPOSE = "login"
@@ -45,11 +53,13 @@ class Came:
 
 
 def providers(gateway: Gateway) -> dict[str, IdentityProvider]:
-    """Return the identity providers of a gateway, by name.
+    """Return the identity providers of a gateway, by name; behind a hub, the hub alone.
 
     Raises:
         SettingsError: A setting of one is missing.
     """
+    if hub_configured(gateway.settings):
+        return {HUB: HubProvider(gateway.settings)}
     found: list[IdentityProvider] = [LocalAccounts(gateway)]
     if oauth2_configured(gateway.settings):
         found.append(OAuth2Provider(gateway.settings))
@@ -158,8 +168,8 @@ def sign_in(
     reserved = reserve(gateway, name, came.address)
     try:
         identity = provider.finish(answer, remembered, back)
-        person = _admit(gateway, provider, identity)
-        secret = _begin(gateway, person, came, by=provider.name)
+        person = _admit(gateway, provider.name, identity)
+        secret = _begin(gateway, person, came, by=provider.name, vouched=identity.sign_in)
     except GatewayError as error:
         _note_failure(gateway, provider, name, came, error)
         raise
@@ -184,29 +194,48 @@ def _once(gateway: Gateway, key: str) -> tuple[str, str]:
     return str(link), person
 
 
-def _admit(gateway: Gateway, provider: IdentityProvider, identity: Identity) -> str:
+def admit_from_hub(gateway: Gateway, person: str, standing: Standing) -> None:
+    """Make somebody whom the hub knows a person here, with what the hub says of them.
+
+    Raises:
+        SignInError: They sign in in another way here, and do not administer the hub.
+    """
+    identity = Identity(
+        name=check_person(person), groups=standing.groups, administrator=standing.administrator
+    )
+    _admit(gateway, HUB, identity)
+
+
+def _admit(gateway: Gateway, provider: str, identity: Identity) -> str:
     """Return the person of an identity; add them where the settings allow it."""
     with changing(gateway) as connection:
         kept = connection.execute(
             select(PersonRow.provider, PersonRow.made_by).where(PersonRow.name == identity.name)
         ).one_or_none()
-        if kept is not None and kept.provider != provider.name:
-            # a stranger who takes an administrator's name elsewhere must not become them
-            raise SignInError(
-                f"{identity.name} signs in another way here; an administrator can change that"
-            )
-        if kept is None or kept.made_by == provider.name:
+        if kept is not None and kept.provider != provider:
+            # a stranger who takes an administrator's name elsewhere must not become them; who
+            # administers the hub could become anybody in any case
+            if identity.administrator is not True:
+                raise SignInError(
+                    f"{identity.name} signs in another way here; an administrator can change that"
+                )
+            mine = update(PersonRow).where(PersonRow.name == identity.name)
+            connection.execute(mine.values(provider=provider))
+        if provider != HUB and (kept is None or kept.made_by == provider):
             _check_allowed(gateway, identity)
         if kept is None:
             insert_person(
                 connection,
                 identity.name,
                 display=identity.display,
-                provider=provider.name,
-                made_by=provider.name,
+                administrator=identity.administrator is True,
+                provider=provider,
+                made_by=provider,
             )
-        if identity.groups is not None:
-            follow_provider(connection, identity.name, identity.groups, provider.name)
+        if identity.groups is not None and identity.administrator is None:
+            follow_provider(connection, identity.name, identity.groups, provider)
+    if identity.groups is not None and identity.administrator is not None:
+        follow(gateway, identity.name, Standing(identity.administrator, identity.groups))
     return identity.name
 
 
@@ -219,12 +248,14 @@ def _check_allowed(gateway: Gateway, identity: Identity) -> None:
         )
 
 
-def _begin(gateway: Gateway, person: str, came: Came, *, by: str) -> str:
+def _begin(
+    gateway: Gateway, person: str, came: Came, *, by: str, vouched: str | None = None
+) -> str:
     with writing(gateway.database) as connection:
         _require_active(connection, person)
         actor = Actor(person=person, address=came.address)
         note(gateway, actor, "signed in", into=connection, by=by)
-    return open_session(gateway, person, note=came.browser)
+    return open_session(gateway, person, note=came.browser, vouched=vouched)
 
 
 def _require_active(connection: Connection, person: str) -> None:

@@ -20,7 +20,7 @@ from gateway.service.access.rights import require_administrator
 from gateway.service.access.texts import check_text
 from gateway.service.gateway import Gateway
 
-PROVIDERS = ("local", "oauth2")
+PROVIDERS = ("local", "oauth2", "hub")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+\-]{0,119}\Z")
 
 
@@ -33,7 +33,7 @@ class Person:
     administrator: bool
     active: bool
     provider: str
-    """Who vouches for them: `local` or `oauth2`."""
+    """Who vouches for them: `local`, `oauth2` or `hub`."""
     has_password: bool
     groups: tuple[str, ...]
     made: datetime
@@ -155,7 +155,7 @@ def change_person(
         display: The name shown.
         administrator: Whether they administer the gateway.
         active: Whether they may sign in.
-        provider: Who vouches for them, `local` or `oauth2`.
+        provider: Who vouches for them, `local`, `oauth2` or `hub`.
         heir: Who becomes owner of the datasets that would be left without one.
 
     Raises:
@@ -244,7 +244,7 @@ def _check_facts(display: str, provider: str) -> None:
     check_text("the name to show", display)
     if provider not in PROVIDERS:
         raise CallError(
-            f"there is no identity provider {provider!r}; expected {' or '.join(PROVIDERS)}"
+            f"there is no identity provider {provider!r}; expected {', '.join(PROVIDERS)}"
         )
 
 

@@ -13,6 +13,10 @@ class Identity:
     display: str = ""
     groups: frozenset[str] | None = None
     """Their groups; None where the provider does not know any."""
+    administrator: bool | None = None
+    """Whether they administer the gateway; None where the provider does not say."""
+    sign_in: str | None = None
+    """The provider's own number of this sign-in, where it tells whether that still holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,7 @@ class IdentityProvider(Protocol):
 
     @property
     def name(self) -> str:
-        """Its name, as people are marked with: `local`, `oauth2`."""
+        """Its name, as people are marked with: `local`, `oauth2`, `hub`."""
 
     @property
     def label(self) -> str:

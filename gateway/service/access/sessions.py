@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from gateway.errors import CallError, NotFoundError, SignInError
 from gateway.records.access_tables import MemberRow, PersonRow, SessionRow
@@ -16,6 +16,7 @@ from gateway.service.access.audit import note as audit_note
 from gateway.service.access.changes import changing
 from gateway.service.access.rights import require_person
 from gateway.service.access.texts import check_text
+from gateway.service.access.vouching import vouched_until
 from gateway.service.gateway import Gateway
 
 BROWSER_LIFE = timedelta(days=14)
@@ -26,8 +27,9 @@ _KEPT = timedelta(days=30)
 _LONGEST_NOTE = 200
 _ID_LENGTH = 16
 _LONGEST_SECRET = 200
+_ENDED = "this session or token has ended; sign in again"
 
-Kind = Literal["browser", "token"]
+Kind = Literal["browser", "token", "notebook"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +64,22 @@ def open_session(
     kind: Kind = "browser",
     note: str = "",
     life: timedelta = BROWSER_LIFE,
+    vouched: str | None = None,
 ) -> str:
-    """Begin a session and return its secret, which is shown once and kept nowhere."""
+    """Begin a session and return its secret, which is shown once and kept nowhere.
+
+    Args:
+        gateway: The gateway.
+        person: Whose it is.
+        kind: Of a browser, a token of a program, or of a notebook server.
+        note: The browser, or what it is for.
+        life: How long it holds.
+        vouched: The hub's number of the sign-in there, which must hold too.
+    """
     secret = secrets.token_urlsafe(32)
     now = datetime.now(UTC)
-    values = {"id": _hash(secret), "person": person, "kind": kind, "note": note[:_LONGEST_NOTE]}
+    values: dict[str, Any] = {"id": _hash(secret), "person": person, "kind": kind}
+    values |= {"note": note[:_LONGEST_NOTE], "vouched": vouched}
     with writing(gateway.database) as connection:
         connection.execute(delete(SessionRow).where(SessionRow.expires < now - _KEPT))
         connection.execute(insert(SessionRow).values(**values, made=now, expires=now + life))
@@ -177,26 +190,49 @@ def end_browsers(gateway: Gateway, person: str, *, but: str | None = None) -> in
         return connection.execute(ended.values(ended=datetime.now(UTC))).rowcount
 
 
+def end_notebook(gateway: Gateway, person: str, server: str) -> int:
+    """End the tokens of a person's notebook server; return how many held."""
+    ended = update(SessionRow).where(
+        SessionRow.person == person,
+        SessionRow.kind == "notebook",
+        SessionRow.note == server[:_LONGEST_NOTE],
+        SessionRow.ended.is_(None),
+    )
+    with changing(gateway) as connection:
+        return connection.execute(ended.values(ended=datetime.now(UTC))).rowcount
+
+
 def actor_of(gateway: Gateway, secret: str) -> Actor:
     """Return whose session a secret is.
 
     Raises:
         SignInError: There is no such session, it has ended, or its person may not sign in.
     """
-    found = select(SessionRow.expires, PersonRow.name, PersonRow.administrator, PersonRow.active)
+    row = _open_row(gateway, secret)
+    until = row.expires.timestamp()
+    if row.vouched is not None:
+        vouched = vouched_until(gateway, row.name, row.vouched)
+        if vouched is None:
+            end_session(gateway, secret)
+            raise SignInError(_ENDED)
+        until = min(until, vouched)
+        row = _open_row(gateway, secret)  # what the hub said of the person counts at once
+    mine = select(MemberRow.group).where(MemberRow.person == row.name)
+    with reading(gateway.database) as connection:
+        groups = frozenset(connection.scalars(mine))
+    return Actor(person=row.name, administrator=row.administrator, groups=groups, until=until)
+
+
+def _open_row(gateway: Gateway, secret: str) -> Row[datetime, str | None, str, bool, bool]:
+    columns = (SessionRow.expires, SessionRow.vouched, PersonRow.name)
+    found = select(*columns, PersonRow.administrator, PersonRow.active)
     found = found.join(PersonRow, PersonRow.name == SessionRow.person)
     found = found.where(SessionRow.id == _hash(secret), SessionRow.ended.is_(None))
     with reading(gateway.database) as connection:
         row = connection.execute(found).one_or_none()
-        if row is None or row.expires <= datetime.now(UTC) or not row.active:
-            raise SignInError("this session or token has ended; sign in again")
-        groups = connection.scalars(select(MemberRow.group).where(MemberRow.person == row.name))
-        return Actor(
-            person=row.name,
-            administrator=row.administrator,
-            groups=frozenset(groups.all()),
-            until=row.expires.timestamp(),
-        )
+    if row is None or row.expires <= datetime.now(UTC) or not row.active:
+        raise SignInError(_ENDED)
+    return row
 
 
 def _is(session: Session, secret: str) -> bool:

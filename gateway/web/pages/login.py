@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gateway.errors import ForbiddenError, GatewayError, LimitError, NotFoundError, SignInError
 from gateway.service.access.actor import Actor
+from gateway.service.access.hub_asking import hub_configured
 from gateway.service.access.keys import signer, unsign
 from gateway.service.access.login import (
     Came,
@@ -81,6 +82,9 @@ def login(
         return answer
     if key:
         return _signed_in(request, sign_in_by_key(gateway, key, _came(request)), after)
+    if hub_configured(gateway.settings):
+        query = urlencode({"next": _inside(after)})
+        return _redirect(request, f"/login/with/hub?{query}")
     return _sign_in_page(request, gateway, actor, after=after)
 
 
@@ -97,7 +101,9 @@ def login_by_form(
     """Sign in by name and password."""
     _refuse_links(actor)
     refuse_other_sites(gateway, request)
-    provider = providers(gateway)["local"]
+    provider = providers(gateway).get("local")
+    if provider is None:
+        raise ForbiddenError("people sign in through the hub here; open its sign-in page")
     answer = {"name": name, "password": password}
     try:
         secret = sign_in(gateway, provider, answer, {}, back="", came=_came(request))
@@ -168,6 +174,8 @@ def logout(request: Request, gateway: GatewayHere, actor: Anyone) -> Response:
     if secret := request.cookies.get(COOKIE):
         end_session(gateway, secret)
     answer = _redirect(request, "/")
+    if hub := gateway.settings.hub_url:  # or the next page would sign in again by itself
+        answer = RedirectResponse(f"{hub}logout", status_code=_SEE_OTHER)
     answer.delete_cookie(COOKIE, path=_root(request) or "/")
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer

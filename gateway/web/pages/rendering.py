@@ -34,7 +34,13 @@ def page(
         values: What the template shows.
     """
     root = request.scope.get("root_path", "")
-    content = _ENVIRONMENT.get_template(template).render(
-        root=root, actor=actor, path=request.url.path.removeprefix(root), **values
-    )
+    shown = {"path": request.url.path.removeprefix(root), "hub": _hub(request), **values}
+    content = _ENVIRONMENT.get_template(template).render(root=root, actor=actor, **shown)
     return HTMLResponse(content, status_code=status)
+
+
+def _hub(request: Request) -> str:
+    """Return where the hub is that this service is behind, or nothing."""
+    app = request.scope.get("app")
+    gateway = getattr(app.state, "gateway", None) if app is not None else None
+    return str(gateway.settings.hub_url or "") if gateway is not None else ""
