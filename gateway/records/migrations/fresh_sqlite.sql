@@ -8,7 +8,7 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL,
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('r0005');
+INSERT INTO "alembic_version" VALUES('r0006');
 CREATE TABLE attempts (
 	id INTEGER NOT NULL,
 	subject VARCHAR(140) NOT NULL,
@@ -306,7 +306,7 @@ CREATE TABLE sessions (
 	note VARCHAR(200) NOT NULL,
 	made DATETIME NOT NULL,
 	expires DATETIME NOT NULL,
-	ended DATETIME,
+	ended DATETIME, vouched VARCHAR(80),
 	CONSTRAINT pk_sessions PRIMARY KEY (id),
 	CONSTRAINT fk_sessions_person_people FOREIGN KEY(person) REFERENCES people (name) ON DELETE CASCADE
 );
