@@ -59,6 +59,7 @@ COMMANDS: Mapping[str, Entry] = {
         ("export", "export", "Write a volume or table to a file other programs read."),
         ("verify", "verify", "Check every byte of a dataset against its digests."),
         ("replay", "replay", "Run again what made a thing and compare the digests."),
+        ("clean", "clean", "Remove what runs that nobody will resume left behind."),
         ("leases", "leases", "See who holds which GPU, hold one for a command, and take one back."),
         ("catalog", "catalog", "Look after the catalogue."),
     )

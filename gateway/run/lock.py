@@ -18,6 +18,7 @@ HEARTBEAT_S = 5.0
 STALE_S = 60.0
 """A lock that was silent for so long is taken over."""
 _SETTLE_S = 0.05
+_FILE = "lock.json"
 
 
 class RunLock:
@@ -29,7 +30,7 @@ class RunLock:
     def __init__(self, staging: Staging) -> None:
         """Make the lock of one staging folder, not yet held."""
         self._store = staging.store
-        self._key = staging.key("lock.json")
+        self._key = staging.key(_FILE)
         self._token = secrets.token_hex(8)
         self._stop = threading.Event()
         name = _thread_name(self._token)
@@ -120,6 +121,21 @@ class RunLock:
                 self._write(self._key)
             except GatewayError:
                 continue  # the store is away; the run itself meets that and says so
+
+
+def live_holder(staging: Staging) -> str:
+    """Say who executes the run of a staging folder now; empty where nobody does.
+
+    Raises:
+        StoreError: The storage failed.
+    """
+    try:
+        holder = json.loads(staging.store.get(staging.key(_FILE)))
+    except (NotFoundError, ValueError):
+        return ""
+    if not isinstance(holder, dict) or _is_stale(holder):
+        return ""
+    return f"process {holder.get('pid')} on {holder.get('host')}"
 
 
 def _is_stale(holder: dict[str, Any]) -> bool:

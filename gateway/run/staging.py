@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from gateway.errors import CorruptionError, NotFoundError, StoreError
 from gateway.run.packing import from_bytes, to_bytes
 from gateway.toolkit.passes import Arrays
-from gateway.volumes.dataset import staging_key
+from gateway.volumes.dataset import STAGING, staging_key
 from gateway.volumes.keys import join_key
-from gateway.volumes.ref import Ref
+from gateway.volumes.ref import Ref, parse_dataset
 from gateway.volumes.store import Store
 
 _PLAN = "plan.json"
@@ -126,3 +126,13 @@ class Staging:
 
     def _write_json(self, name: str, document: dict[str, Any]) -> None:
         self.store.put(self.key(name), f"{json.dumps(document, indent=1)}\n".encode())
+
+
+def list_stagings(store: Store, dataset: str) -> list[Staging]:
+    """Return the staging folders of a dataset: those of runs under way and of stopped ones.
+
+    Raises:
+        StoreError: The storage failed.
+    """
+    names = store.list(f"{parse_dataset(dataset)}/{STAGING}").folders
+    return [Staging(store, Ref(dataset, name)) for name in names]

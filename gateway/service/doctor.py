@@ -19,6 +19,7 @@ import gateway
 from gateway.errors import GatewayError, SettingsError
 from gateway.service.demo import rehearse
 from gateway.service.gateway import Gateway, open_gateway
+from gateway.service.leftovers import count_idle
 from gateway.service.samples import is_online
 from gateway.service.settings import find_home
 
@@ -162,6 +163,19 @@ def _home(home: Path | None) -> Iterator[Check]:
         yield Check(name="home", state="ok", detail=str(opened.home))
         yield _guard("store", lambda: _probe_store(opened))
         yield _guard("catalogue", lambda: _probe_catalogue(opened))
+        yield _runs(opened)
+
+
+def _runs(opened: Gateway) -> Check:
+    """Whether there are runs that stopped without a word: killed, or their machine was."""
+    try:
+        idle = count_idle(opened)
+    except GatewayError as error:
+        return Check(name="runs", state="missing", detail=str(error))
+    if not idle:
+        return Check(name="runs", state="ok", detail="none waits to be resumed")
+    detail = f"{idle} stopped without a word; the same command resumes each"
+    return Check(name="runs", state="note", detail=detail, advice="gateway clean")
 
 
 def _guard(name: str, probe: Callable[[], str]) -> Check:
