@@ -43,6 +43,12 @@ class Http:
         """The address without what only the holder of a share link knows."""
         return self.url.partition("/s/")[0]
 
+    @property
+    def link(self) -> str | None:
+        """The path of the share link, `/s/TOKEN/`, where it is one; secret as the link is."""
+        _, found, token = self.url.partition("/s/")
+        return f"/s/{token}/" if found else None
+
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """Return the JSON of a GET."""
         return self.send("GET", path, query=query).json()

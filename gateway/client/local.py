@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from gateway.client.job import Job
-from gateway.client.session import Points, Session
+from gateway.client.session import Lent, Points, Session
 from gateway.errors import CallError, NotFoundError
 from gateway.service.access.actor import Actor, parse_role
 from gateway.service.access.links import (
@@ -19,6 +19,7 @@ from gateway.service.access.links import (
     revoke_link,
 )
 from gateway.service.access.login import local_administrator
+from gateway.service.access.passes import make_pass
 from gateway.service.browse.overview import EntryView, Overview, overview, view_entry
 from gateway.service.browse.search import FACETS, MOST, Found, Query, search
 from gateway.service.calls import call_from_words
@@ -34,6 +35,7 @@ from gateway.toolkit.call import Call
 from gateway.volumes.open import open_ref
 from gateway.volumes.points import PointsTable
 from gateway.volumes.ref import parse_dataset, parse_ref
+from gateway.volumes.tiles import TileGrid
 from gateway.volumes.volume import Volume
 
 
@@ -86,6 +88,13 @@ class LocalSession(Session):
         if isinstance(thing, Volume | PointsTable):
             return thing
         raise CallError(f"{ref} is a {type(thing).__name__}; only volumes and tables are opened")
+
+    def tiles(self, ref: str) -> TileGrid:
+        """Open a tile grid."""
+        thing = open_ref(self._gateway.store, parse_ref(ref))
+        if isinstance(thing, TileGrid):
+            return thing
+        raise CallError(f"{ref} is a {type(thing).__name__}, not a tile grid")
 
     def tools(self) -> list[dict[str, Any]]:
         """Return the tools there are."""
@@ -147,6 +156,15 @@ class LocalSession(Session):
         if find_link(self._gateway, link).dataset != dataset:
             raise NotFoundError(f"there is no share link {link[:60]!r} of {dataset}")
         revoke_link(self._gateway, self._actor, link)
+
+    def lend(self, dataset: str) -> Lent:
+        """Lend a browser what one may see of a dataset."""
+        return Lent(f"/s/{make_pass(self._gateway, self._actor, dataset).token}/", None)
+
+    @property
+    def home(self) -> Path:
+        """The home."""
+        return self._gateway.home
 
     def layers(self, dataset: str) -> list[dict[str, Any]]:
         """Return the annotation layers of a dataset."""

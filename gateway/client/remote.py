@@ -8,10 +8,11 @@ import numpy as np
 from gateway.client.http import Http
 from gateway.client.job import Job
 from gateway.client.served import ServedStore
-from gateway.client.session import Points, Session
+from gateway.client.session import Lent, Points, Session
 from gateway.client.table import open_table
 from gateway.errors import CallError
 from gateway.volumes.ref import Ref, parse_dataset, parse_ref
+from gateway.volumes.tiles import TileGrid
 from gateway.volumes.volume import Volume, open_volume
 
 _PAGE = 100
@@ -58,6 +59,13 @@ class RemoteSession(Session):
             return open_volume(self._store, f"{ref}.ome.zarr")
         raise CallError(f"{ref} is of kind {kind}; only volumes and tables are opened over HTTP")
 
+    def tiles(self, ref: str) -> TileGrid:
+        """Refuse: tiles are not served."""
+        raise CallError(
+            f"the tiles of {parse_ref(ref)} stay where the gateway is; work there with its home, "
+            "or look at the page of its run, which shows them"
+        )
+
     def tools(self) -> list[dict[str, Any]]:
         """Return the tools there are."""
         return list(self._http.get("/api/tools"))
@@ -102,6 +110,18 @@ class RemoteSession(Session):
     def revoke(self, dataset: str, link: str) -> None:
         """End a share link."""
         self._http.send("DELETE", f"/api/links/{parse_dataset(dataset)}/{link}")
+
+    def lend(self, dataset: str) -> Lent:
+        """Lend a browser what one may see of a dataset; a share link lends itself."""
+        name = parse_dataset(dataset)
+        if self._http.link is not None:
+            return Lent(self._http.link, f"{self._http.url}/")
+        made = self._http.post(f"/api/passes/{name}", {})
+        return Lent(made["path"], made["url"])
+
+    @property
+    def home(self) -> None:
+        """None: it is elsewhere."""
 
     def layers(self, dataset: str) -> list[dict[str, Any]]:
         """Return the annotation layers of a dataset."""

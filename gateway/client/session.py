@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -11,10 +13,21 @@ from gateway.client.job import Job
 from gateway.errors import CallError
 from gateway.volumes.box import Box, Vector
 from gateway.volumes.points import BoxUm
+from gateway.volumes.tiles import TileGrid
 from gateway.volumes.volume import Volume
 
 Progress = Callable[[dict[str, Any]], None]
 """Told the state of a job whenever it has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """Where a browser sees a dataset, without signing in."""
+
+    path: str
+    """Below the address of a web service of the gateway: `/s/TOKEN/`."""
+    url: str | None
+    """Where that is; None for a home, whose web service may not run."""
 
 
 class Points(Protocol):
@@ -72,6 +85,14 @@ class Looking(ABC):
 
         Raises:
             CallError: The ref names something else.
+        """
+
+    @abstractmethod
+    def tiles(self, ref: str) -> TileGrid:
+        """Open a tile grid, whose tiles stay on the gateway's machine.
+
+        Raises:
+            CallError: The ref names something else, or the gateway is not on this machine.
         """
 
     def volume(self, ref: str) -> Volume:
@@ -179,6 +200,19 @@ class Session(Looking, Working):
     @abstractmethod
     def revoke(self, dataset: str, link: str) -> None:
         """End a share link, by its id."""
+
+    @abstractmethod
+    def lend(self, dataset: str) -> "Lent":
+        """Lend a browser what one may see of a dataset, for some hours.
+
+        Raises:
+            ForbiddenError: One may not see it.
+        """
+
+    @property
+    @abstractmethod
+    def home(self) -> Path | None:
+        """The home, where the gateway is one of this machine; None for one over HTTP."""
 
     @abstractmethod
     def layers(self, dataset: str) -> list[dict[str, Any]]:

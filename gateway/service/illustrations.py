@@ -19,8 +19,9 @@ from gateway.service.charts import Node, draw_graph, draw_histogram
 from gateway.service.projections import Projections, project
 from gateway.service.report import Chart, Picture
 from gateway.service.results import Results
-from gateway.service.seams import choose_seam, view_seam
+from gateway.service.seams import Positions, choose_seam, view_seam
 from gateway.volumes.box import Shape
+from gateway.volumes.tiles import TileGrid
 
 _CLOSE_UP, _NEAR_PLANES = 200, 2
 _WIDTH = 1500
@@ -38,7 +39,7 @@ def draw_pictures(things: Results, diameter_um: float) -> list[Picture]:
             title="The stitched brain from above, every nucleus ringed",
             caption="Maximum projection along z. The colour of a ring is its depth, from dark to "
             "bright.",
-            png=_draw_ringed(things, seen, diameter_um, _WIDTH),
+            png=draw_ringed(seen, things.centres_um, diameter_um),
         ),
         Picture(
             title="The same without rings",
@@ -52,19 +53,29 @@ def draw_pictures(things: Results, diameter_um: float) -> list[Picture]:
 
 def draw_half_ringed(things: Results, diameter_um: float, width: int) -> bytes:
     """Draw the brain from above, a ring around every nucleus of the right half, as a PNG."""
-    return _draw_ringed(things, project(things.brain), diameter_um, width, from_share=0.5)
+    seen = project(things.brain)
+    return draw_ringed(seen, things.centres_um, diameter_um, width=width, from_share=0.5)
 
 
-def _draw_ringed(
-    things: Results,
+def draw_ringed(
     seen: Projections,
+    centres_um: NDArray[np.float64],
     diameter_um: float,
-    width: int,
     *,
+    width: int = _WIDTH,
     from_share: float = 0.0,
 ) -> bytes:
+    """Draw a volume from above with a ring around each centre, as a PNG.
+
+    Args:
+        seen: The volume, projected.
+        centres_um: Rows zyx.
+        diameter_um: How large a nucleus is.
+        width: Pixels of the longer side.
+        from_share: Only centres right of this share of the width have a ring.
+    """
     pixel_um = seen.level.voxel_um[2]
-    at = seen.pixels(things.centres_um)
+    at = seen.pixels(centres_um)
     at = at[at[:, 2] >= from_share * seen.top.shape[1] - 1]
     radius = diameter_um / 2 / pixel_um * _RING
     return draw_image(
@@ -127,14 +138,20 @@ def _densest(at: NDArray[np.float64], shape: Shape) -> tuple[int, tuple[int, int
     )
 
 
-def draw_seams(things: Results) -> Iterable[Picture]:
-    """Draw the two tiles that were moved farthest, where they overlap, before and after."""
-    pair = choose_seam(things.grid, things.stage, things.placed)
+def draw_seams(grid: TileGrid, stage: Positions, placed: Positions) -> Iterable[Picture]:
+    """Draw the two tiles that were moved farthest, where they overlap, before and after.
+
+    Args:
+        grid: The tiles.
+        stage: Where the stage says they are.
+        placed: Where they were placed.
+    """
+    pair = choose_seam(grid, stage, placed)
     if pair is None:
         return
-    names = " and ".join(things.grid.tiles[index].file for index in pair)
-    for title, positions in (("As the stage says", things.stage), ("As stitched", things.placed)):
-        view = view_seam(things.grid, pair, positions)
+    names = " and ".join(grid.tiles[index].file for index in pair)
+    for title, positions in (("As the stage says", stage), ("As stitched", placed)):
+        view = view_seam(grid, pair, positions)
         if view is not None:
             png = draw_overlay(view.first, view.second, window=choose_window(view.first))
             yield Picture(title=title, caption=f"{names}, three planes in the middle.", png=png)

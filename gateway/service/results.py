@@ -50,21 +50,27 @@ def open_results(gateway: Gateway) -> Results:
 
     grid = open_tiles(store, key("tiles", "tiles"))
     rows = open_points(store, key("positions", "points")).read()
-    names = [str(name) for name in rows["file"]]
     return Results(
         grid=grid,
         brain=open_volume(store, key("brain", "image")),
         masks=open_volume(store, key("masks", "labels")),
         nuclei=open_points(store, key("nuclei", "points")).read(),
         regions=open_points(store, key("regions", "points")).read(),
-        stage={tile.file: tile.nominal_voxels for tile in grid.tiles},
-        placed=_by_name(names, rows, ("z", "y", "x")),
-        placed_um=_by_name(names, rows, ("z_um", "y_um", "x_um")),
+        stage=stage_places(grid),
+        placed=tile_places(rows, ("z", "y", "x")),
+        placed_um=tile_places(rows, ("z_um", "y_um", "x_um")),
     )
 
 
-def _by_name(
-    names: Sequence[str], rows: Mapping[str, NDArray[Any]], columns: Sequence[str]
+def stage_places(grid: TileGrid) -> Positions:
+    """Return where the stage says the tiles are, in voxels."""
+    return {tile.file: tile.nominal_voxels for tile in grid.tiles}
+
+
+def tile_places(
+    rows: Mapping[str, NDArray[Any]], columns: Sequence[str] = ("z", "y", "x")
 ) -> dict[str, tuple[float, ...]]:
+    """Return where tiles were placed, file to position, from the table that stitching made."""
     values = np.stack([np.asarray(rows[column], float) for column in columns], axis=1)
+    names = [str(name) for name in rows["file"]]
     return {name: tuple(map(float, row)) for name, row in zip(names, values, strict=True)}

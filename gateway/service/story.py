@@ -62,7 +62,7 @@ def tell_story(gateway: Gateway, story: Story) -> tuple[Report, Errors, int]:
         licence=story.sample.licence,
         facts=_facts(things, errors, story),
         pictures=draw_pictures(things, story.sample.diameter_um),
-        seams=list(draw_seams(things)),
+        seams=list(draw_seams(things.grid, things.stage, things.placed)),
         charts=list(draw_charts(things)),
         graph=Chart(title="", svg=draw_provenance(records)),
         steps=story.steps,

@@ -1,8 +1,10 @@
 """`python -m gateway.web`: serves the home that `GATEWAY_HOME` names."""
 
 import json
+import os
 import signal
 import sys
+import threading
 import webbrowser
 from argparse import ArgumentParser
 from types import FrameType
@@ -21,9 +23,12 @@ def main() -> int:
     options = ArgumentParser(prog="gateway serve", add_help=False)
     options.add_argument("--json", action="store_true")
     options.add_argument("--open", action="store_true")
+    options.add_argument("--tied", action="store_true", help="stop when the input ends")
     given = options.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    if given.tied:
+        threading.Thread(target=_stop_with_input, name="tied", daemon=True).start()
     try:
         gateway = open_gateway()
         with gateway.catalogue:
@@ -57,6 +62,13 @@ def _tell(facts: dict[str, str], *, as_json: bool) -> None:
         lines.append("The proxy finds it at {listening}")
     said = [json.dumps(facts)] if as_json else [line.format(**facts) for line in lines]
     print("\n".join(said), flush=True)  # noqa: T201 - the program's answer
+
+
+def _stop_with_input() -> None:
+    """End when whoever started this process ends, in whatever way: the pipe between closes."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import gateway as package
 from gateway.errors import GatewayError, NotFoundError
 from gateway.service.access.actor import NOBODY
-from gateway.service.access.links import link_actor
+from gateway.service.access.passes import path_actor
 from gateway.service.gateway import Gateway
 from gateway.web.data.endpoint import DataEndpoint
 from gateway.web.failures import answer_failures, problem_page, route_path
@@ -27,6 +27,7 @@ from gateway.web.pages import (
     catalogue,
     dataset,
     description,
+    embed,
     ingest,
     login,
     monitor,
@@ -51,6 +52,7 @@ from gateway.web.routes import (
     layer_queues,
     layers,
     links,
+    passes,
     rows,
     session,
     tables,
@@ -70,6 +72,7 @@ _API = (
     session,
     people_api,
     links,
+    passes,
     audit,
     datasets,
     tables,
@@ -94,6 +97,7 @@ _PAGES = (
     people,
     account,
     sharing,
+    embed,  # before the viewer, whose addresses include its own
     viewer,
     tool_pages,
     runs,
@@ -179,7 +183,7 @@ class Switch:
             await self._data({**inside, "gateway.link": token}, receive, send)
             return
         try:
-            actor = await run_in_threadpool(link_actor, self._gateway, token)
+            actor = await run_in_threadpool(path_actor, self._gateway, token)
         except GatewayError as error:
             answer = self._refusal(scope, rest, error)
         else:

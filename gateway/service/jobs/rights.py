@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 
 from gateway.errors import ForbiddenError
-from gateway.records.access_tables import GrantRow, MemberRow, PersonRow
+from gateway.records.access_tables import GrantRow
 from gateway.records.database import reading
 from gateway.service.access.actor import Actor, Role
 from gateway.service.access.grants import own_new_dataset
@@ -14,25 +14,6 @@ from gateway.service.jobs.places import check_source, find_place
 from gateway.toolkit.call import Call
 from gateway.toolkit.registry import get_tool
 from gateway.volumes.ref import parse_ref
-
-
-def actor_named(gateway: Gateway, person: str) -> Actor:
-    """Return a person as an actor, with the groups and rights of this moment.
-
-    Raises:
-        ForbiddenError: The person is gone or may no longer sign in.
-    """
-    about = select(PersonRow.administrator, PersonRow.active).where(PersonRow.name == person)
-    groups = select(MemberRow.group).where(MemberRow.person == person)
-    with reading(gateway.database) as connection:
-        row = connection.execute(about).one_or_none()
-        if row is None or not row.active:
-            raise ForbiddenError(f"{person} may no longer sign in, so the job may not run")
-        return Actor(
-            person=person,
-            administrator=row.administrator,
-            groups=frozenset(connection.scalars(groups).all()),
-        )
 
 
 def check_call(gateway: Gateway, actor: Actor, call: Call, *, claim: bool) -> Call:

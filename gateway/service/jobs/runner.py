@@ -22,12 +22,13 @@ from gateway.errors import GatewayError, RunCancelledError
 from gateway.records.database import writing
 from gateway.records.work_tables import JobRow
 from gateway.run.events import Event, RunStarted, TaskRetried
+from gateway.service.access.named import actor_named
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.jobs.dispatch import BEAT_S, start_waiting
 from gateway.service.jobs.job import Job, change_job, read_job
 from gateway.service.jobs.journal import Journal, JournalListener
 from gateway.service.jobs.places import without_folders
-from gateway.service.jobs.rights import actor_named, check_call
+from gateway.service.jobs.rights import check_call
 from gateway.service.runs import run_tool
 
 _LOG = logging.getLogger("gateway.jobs")

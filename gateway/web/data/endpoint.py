@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors import GatewayError, NotFoundError, StoreError
 from gateway.service.access.actor import Actor
-from gateway.service.access.links import link_actor
+from gateway.service.access.passes import path_actor
 from gateway.service.gateway import Gateway
 from gateway.service.view.served import Bucket, Folder, Served, ServedThings
 from gateway.service.view.served_chunks import MadeVolume
@@ -128,7 +128,7 @@ class DataEndpoint:
         connection = HTTPConnection(exchange.scope)
         if exchange.link is None:
             return identify(self._gateway, connection)
-        return replace(link_actor(self._gateway, exchange.link), address=address_of(connection))
+        return replace(path_actor(self._gateway, exchange.link), address=address_of(connection))
 
     async def _find(self, address: Address) -> Served:
         """Find what stands behind a ref, once for all who ask at the same time."""

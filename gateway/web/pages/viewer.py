@@ -38,7 +38,6 @@ _CLIENT_POLICY = "; ".join(  # noqa: FLY002 - a line each, some with their reaso
         "font-src 'self' data:",
         # a state may add public data of others beside ours
         "connect-src 'self' https: data: blob:",
-        "frame-ancestors 'self'",
         "base-uri 'none'",
         "form-action 'none'",
     )
@@ -73,6 +72,22 @@ def client_file(request: Request, session: str, name: str, _: Anyone) -> Respons
         SettingsError: The client is not installed.
     """
     del session  # the client wants one in its address; all are the same
+    return client_answer(request, name, ancestors="'self'")
+
+
+def client_answer(request: Request, name: str, *, ancestors: str, head: bytes = b"") -> Response:
+    """Answer a file of the stock client.
+
+    Args:
+        request: The request.
+        name: Name of the file.
+        ancestors: Which pages may frame it, as a content security policy says it.
+        head: What its page gets beside its own scripts.
+
+    Raises:
+        NotFoundError: It has no such file.
+        SettingsError: The client is not installed.
+    """
     folder = client_folder()
     if name not in _client_files(folder):
         raise NotFoundError(f"the Neuroglancer client has no file {name[:200]!r}")
@@ -80,7 +95,7 @@ def client_file(request: Request, session: str, name: str, _: Anyone) -> Respons
     life = "no-cache" if name == _INDEX else "public, max-age=31536000, immutable"
     headers = {
         "Cache-Control": life,
-        "Content-Security-Policy": _CLIENT_POLICY,
+        "Content-Security-Policy": f"{_CLIENT_POLICY}; frame-ancestors {ancestors}",
         "Referrer-Policy": "no-referrer",  # the path may carry the token of a share link
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "SAMEORIGIN",
@@ -88,9 +103,9 @@ def client_file(request: Request, session: str, name: str, _: Anyone) -> Respons
     headers["Vary"] = "Accept-Encoding"
     if Path(name).suffix in _PACKED and "gzip" in request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"
-        content = _packed(folder / name)
+        content = _packed(folder / name, head)
     else:
-        content = _content(folder / name)
+        content = _content(folder / name, head)
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return Response(content, media_type=kind, headers=headers)
 
@@ -119,13 +134,15 @@ def _client_files(folder: Path) -> frozenset[str]:
 
 
 @cache
-def _packed(path: Path) -> bytes:
-    return gzip.compress(_content(path), compresslevel=6, mtime=0)
+def _packed(path: Path, head: bytes) -> bytes:
+    return gzip.compress(_content(path, head), compresslevel=6, mtime=0)
 
 
-def _content(path: Path) -> bytes:
+def _content(path: Path, head: bytes) -> bytes:
     content = path.read_bytes()
-    return content.replace(b"<head>", b"<head>" + _QUIET, 1) if path.name == _INDEX else content
+    if path.name != _INDEX:
+        return content
+    return content.replace(b"<head>", b"<head>" + _QUIET + head, 1)
 
 
 def _viewer_page(request: Request, actor: Actor, dataset: str, view: str = "") -> HTMLResponse:

@@ -14,6 +14,7 @@ from gateway.errors import ForbiddenError
 from gateway.records.database import writing
 from gateway.service.access.actor import Actor, Role
 from gateway.service.access.grants import grant, grants_of
+from gateway.service.access.named import actor_named
 from gateway.service.access.people import ensure_person
 from gateway.service.calls import call_from_words
 from gateway.service.ingest import IngestOptions, ingest
@@ -21,7 +22,7 @@ from gateway.service.jobs.dispatch import is_dead, start_waiting
 from gateway.service.jobs.job import JobFilter, add_job, change_job, list_jobs, new_job, read_job
 from gateway.service.jobs.journal import Journal
 from gateway.service.jobs.requests import ask, cancel, see
-from gateway.service.jobs.rights import actor_named, check_call, is_new
+from gateway.service.jobs.rights import check_call, is_new
 from gateway.volumes.ref import parse_ref
 
 
