@@ -45,6 +45,7 @@ class LocalSession(Session):
     def __init__(self, home: Path | None = None) -> None:
         """Open the home given, or the one that `GATEWAY_HOME` names."""
         self._gateway = open_gateway(home)
+        self.home = self._gateway.home
         self._actor = Actor(person=local_administrator(self._gateway), administrator=True)
 
     def me(self) -> dict[str, Any]:
@@ -160,11 +161,6 @@ class LocalSession(Session):
     def lend(self, dataset: str) -> Lent:
         """Lend a browser what one may see of a dataset."""
         return Lent(f"/s/{make_pass(self._gateway, self._actor, dataset).token}/", None)
-
-    @property
-    def home(self) -> Path:
-        """The home."""
-        return self._gateway.home
 
     def layers(self, dataset: str) -> list[dict[str, Any]]:
         """Return the annotation layers of a dataset."""

@@ -116,12 +116,8 @@ class RemoteSession(Session):
         name = parse_dataset(dataset)
         if self._http.link is not None:
             return Lent(self._http.link, f"{self._http.url}/")
-        made = self._http.post(f"/api/passes/{name}", {})
+        made = self._http.post("/api/passes", {"dataset": name})
         return Lent(made["path"], made["url"])
-
-    @property
-    def home(self) -> None:
-        """None: it is elsewhere."""
 
     def layers(self, dataset: str) -> list[dict[str, Any]]:
         """Return the annotation layers of a dataset."""

@@ -189,6 +189,9 @@ class Session(Looking, Working):
     cannot be reached.
     """
 
+    home: Path | None = None
+    """The home, where the gateway is one of this machine; None for one over HTTP."""
+
     @abstractmethod
     def links(self, dataset: str) -> list[dict[str, Any]]:
         """Return the share links of a dataset, also those that ended."""
@@ -208,11 +211,6 @@ class Session(Looking, Working):
         Raises:
             ForbiddenError: One may not see it.
         """
-
-    @property
-    @abstractmethod
-    def home(self) -> Path | None:
-        """The home, where the gateway is one of this machine; None for one over HTTP."""
 
     @abstractmethod
     def layers(self, dataset: str) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ def ana(brain_server):
 
 
 def test_a_viewer_gets_a_pass_that_shows_the_dataset_and_nothing_else(ana, brain_server) -> None:
-    made = ana.post("/api/passes/brain", json={})
+    made = ana.post("/api/passes", json={"dataset": "brain"})
     assert made.status_code == 201, made.text
     said = made.json()
     assert said["url"] == f"{brain_server.url}{said['path']}"
@@ -27,13 +27,13 @@ def test_a_viewer_gets_a_pass_that_shows_the_dataset_and_nothing_else(ana, brain
         assert found.status_code == 200
         assert found.headers["access-control-allow-origin"] == "*"
         assert frame.get("api/datasets/other").status_code == 403
-        assert frame.post("api/passes/brain", json={}).status_code == 403
-    assert ana.post("/api/passes/elsewhere", json={}).status_code == 403
-    assert ana.post("/api/passes/brain", json={"hours": 25}).status_code == 422
+        assert frame.post("api/passes", json={"dataset": "brain"}).status_code == 403
+    assert ana.post("/api/passes", json={"dataset": "elsewhere"}).status_code == 403
+    assert ana.post("/api/passes", json={"dataset": "brain", "hours": 25}).status_code == 422
 
 
 def test_the_client_with_the_bridge_may_be_framed_by_whoever_has_a_link(ana) -> None:
-    path = ana.post("/api/passes/brain", json={}).json()["path"]
+    path = ana.post("/api/passes", json={"dataset": "brain"}).json()["path"]
     page = ana.get(f"{path}v/embedded/")
     assert page.text.count("viewer-embed.js") == 1
     assert "frame-ancestors http: https:" in page.headers["content-security-policy"]
