@@ -58,7 +58,7 @@ def run_job(
     }
     dataset = _output_dataset(gateway, spec, actor, filled, inputs)
     call = _make_call(spec, filled, inputs, dataset, folder)
-    run_tool(gateway, call, run_options(gateway))
+    run_tool(gateway, call, run_options(gateway, tool=call.tool))
     return [_write(gateway, spec, port, ref, folder) for port, ref in call.outputs.items()]
 
 

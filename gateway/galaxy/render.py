@@ -4,6 +4,7 @@ import re
 from xml.etree import ElementTree as ET
 
 from gateway.galaxy.formats import FILE_FORMATS, datatype
+from gateway.service.images import image_name
 from gateway.toolkit.fields import Bounds, Field, fields_of, label
 from gateway.toolkit.spec import Port, ToolSpec
 
@@ -28,7 +29,7 @@ def render_tool(spec: ToolSpec) -> str:
     requirements = ET.SubElement(root, "requirements")
     if spec.image:
         container = ET.SubElement(requirements, "container", type="docker")
-        container.text = f"{spec.image}:{spec.version}"
+        container.text = image_name(spec)
     command = ET.SubElement(root, "command", detect_errors="exit_code")
     command.text = (
         f"gateway-galaxy run {spec.id} --version {spec.version} --form '$form' "

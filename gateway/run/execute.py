@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.errors import GatewayError, NotFoundError, RunCancelledError, RunError
+from gateway.run.docker import DockerEngine
+from gateway.run.docker_client import DockerClient
 from gateway.run.engine import CancelledError, Engine, Job, TaskFailure
 from gateway.run.estimate import (
     PassPlan,
@@ -83,6 +85,13 @@ def execute(
     return result
 
 
+def _engine(plan: Plan) -> Engine:
+    options = plan.options
+    if options.engine == "docker":
+        return DockerEngine(DockerClient(options.docker_host))
+    return InlineEngine() if plan.workers == 1 else LocalEngine()
+
+
 class _Execution:
     """One execution of a plan, from lock to publishing."""
 
@@ -106,7 +115,7 @@ class _Execution:
         self._run_id: str = staged.get("run_id") or f"{plan.run.name}-{secrets.token_hex(4)}"
 
     def run(self) -> RunResult:
-        engine: Engine = InlineEngine() if self._plan.workers == 1 else LocalEngine()
+        engine = _engine(self._plan)
         self._keep_plan()
         self._announce()
         try:

@@ -22,7 +22,7 @@ ATTEMPTS = 3
 _BATCH_S = 1.0
 _POLL_S = 0.1
 _LOG_TAIL = 4000
-_ONE_THREAD = (
+ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -74,11 +74,13 @@ class InlineEngine:
 
 
 @dataclass(eq=False, slots=True)
-class _Worker:
+class Worker:
     """A worker process, and what it was last heard to do."""
 
     process: subprocess.Popen[str]
     log: IO[bytes]
+    name: str = ""
+    """Of its container, where it has one."""
     tasks: set[int] = field(default_factory=set)
     """Given to it and not done."""
     task: int = -1
@@ -86,6 +88,7 @@ class _Worker:
     idle: bool = True
 
     def give(self, name: str, tasks: list[int]) -> None:
+        """Hand it tasks of a pass."""
         self.tasks, self.idle, self.task, self.block = set(tasks), False, -1, ""
         stream = self.process.stdin
         if stream is not None:
@@ -96,6 +99,7 @@ class _Worker:
                 return  # it died; the end of its output says so
 
     def kill(self) -> None:
+        """End it at once and close what leads to it."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -113,7 +117,7 @@ class _Worker:
         return self.log.read().decode(errors="replace")
 
 
-_Message = tuple[_Worker, dict[str, Any] | None]
+_Message = tuple[Worker, dict[str, Any] | None]
 
 
 class LocalEngine:
@@ -121,7 +125,7 @@ class LocalEngine:
 
     def __init__(self) -> None:
         """Make an engine without workers; they start with the first job."""
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._inbox: queue.SimpleQueue[_Message] = queue.SimpleQueue()
 
     def run(self, job: Job) -> None:
@@ -156,7 +160,7 @@ class LocalEngine:
     def close(self) -> None:
         """Kill all workers."""
         for worker in self._workers:
-            worker.kill()
+            self._end(worker)
         self._workers.clear()
 
     def _feed(self, job: Job, todo: deque[int], pace: "_Pace") -> None:
@@ -168,13 +172,13 @@ class LocalEngine:
                 count = pace.batch(len(todo), job.workers)
                 worker.give(job.name, [todo.popleft() for _ in range(count)])
 
-    def _busy(self) -> list[_Worker]:
+    def _busy(self) -> list[Worker]:
         return [worker for worker in self._workers if not worker.idle]
 
     def _bury(
         self,
         job: Job,
-        worker: _Worker,
+        worker: Worker,
         message: dict[str, Any] | None,
         attempts: dict[int, int],
         left: set[int],
@@ -189,9 +193,9 @@ class LocalEngine:
         reason = message["error"] if message is not None else ""
         trace = worker.tail()
         if message is None:
-            reason = _death(worker.process.wait(), trace)
+            reason = self._death(worker, trace)
         self._workers.remove(worker)
-        worker.kill()
+        self._end(worker)
         task = worker.task
         # A worker that dies before its first block failed to start: count that against its batch.
         key = task if task in worker.tasks else min(worker.tasks, default=-1)
@@ -201,26 +205,38 @@ class LocalEngine:
         job.retried(key, worker.block, attempts[key], reason)
         return sorted(worker.tasks & left, reverse=True)
 
-    def _start(self, space: Workspace) -> _Worker:
+    def _start(self, space: Workspace) -> Worker:
         """Start a process that runs `gateway.run.worker`."""
-        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1")}
+        environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         store, run = space.staging.store.url, str(space.staging.run)
         command = [sys.executable, "-m", "gateway.run.worker", "--store", store, "--run", run]
-        log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `_Worker.kill`
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, "--serve"],
+        return self._launch([*command, "--serve"], environment)
+
+    def _launch(self, command: list[str], environment: dict[str, str], name: str = "") -> Worker:
+        """Start a command that speaks as a worker does, and listen to it."""
+        log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `Worker.kill`
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter, or the docker client
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             encoding="utf-8",
             env=environment,
         )
-        worker = _Worker(process, log)
+        worker = Worker(process, log, name)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
         return worker
 
-    def _listen(self, worker: _Worker) -> None:
+    def _end(self, worker: Worker) -> None:
+        """See that nothing of a worker is left."""
+        worker.kill()
+
+    def _death(self, worker: Worker, trace: str) -> str:
+        """Say how a worker ended that nobody stopped."""
+        return _death(worker.process.wait(), trace)
+
+    def _listen(self, worker: Worker) -> None:
         """Put every line of a worker into the inbox, and None when it ends."""
         stream = worker.process.stdout
         try:

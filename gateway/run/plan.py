@@ -27,7 +27,7 @@ from gateway.volumes.dataset import find_entry
 from gateway.volumes.ref import Ref, parse_ref
 from gateway.volumes.store import Store
 
-EngineName = Literal["local"]
+EngineName = Literal["local", "docker"]
 _FORMAT = 1
 """Of the staging folder; another format begins anew."""
 _SMALL_VOXELS = 32_000_000
@@ -50,6 +50,14 @@ class RunOptions:
     """Of all processes of the run together."""
     block_voxels: Shape | None = None
     """None takes the largest that fits in memory."""
+    image: str = ""
+    """What the workers of engine `docker` run in."""
+    docker_host: str = ""
+    """Where its engine is; '' leaves that to the environment."""
+    docker_network: str = ""
+    """Network of workers that need one, since the store is no folder; '' takes the usual one."""
+    devices: tuple[str, ...] = ()
+    """CDI names of the GPUs that are lent to the run: its workers see them and no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +127,7 @@ class Plan:
         options = dict(document["options"])
         if options["block_voxels"] is not None:
             options["block_voxels"] = tuple(options["block_voxels"])
+        options["devices"] = tuple(options.get("devices", ()))
         return cls(
             run=parse_ref(document["run"]),
             call=Call.from_json(document["call"]),
@@ -150,6 +159,7 @@ def make_plan(spec: ToolSpec, call: Call, store: Store, options: RunOptions) -> 
         StoreError: The store cannot be written.
     """
     _check_options(options)
+    _check_ports(spec, options)
     prepared = prepare(spec, call, store)
     run = run_ref(spec, call, prepared.digests)
     published = is_published(spec, call, store, run)
@@ -257,6 +267,19 @@ def _default_workers(prepared: Prepared) -> int:
     most = _SMALL_VOXELS if not items else _SMALL_ITEM_VOXELS
     small = voxels < most and touched < _SMALL_ITEM_BYTES
     return 1 if small else len(os.sched_getaffinity(0))
+
+
+def suits_containers(spec: ToolSpec) -> bool:
+    """Whether a tool keeps to the store, which is all that a container sees."""
+    return all(port.kind != "file" for port in (*spec.inputs.values(), *spec.outputs.values()))
+
+
+def _check_ports(spec: ToolSpec, options: RunOptions) -> None:
+    if options.engine == "docker" and not suits_containers(spec):
+        raise PlanError(
+            f"{spec.id} reads or writes files outside the store, which engine 'docker' does not "
+            "show to a tool; run it with --engine local"
+        )
 
 
 def _check_options(options: RunOptions) -> None:

@@ -107,7 +107,7 @@ def replay(
         gateway,
         run,
         spec,
-        options=options or run_options(gateway),
+        options=options or run_options(gateway, tool=run.tool),
         listeners=listeners,
         cancel=cancel,
     )

@@ -16,10 +16,11 @@ from gateway.records.recorder import RunRecorder, record_run
 from gateway.records.runs import PortRecord, RunRecord, SourceFile
 from gateway.run.events import Listener
 from gateway.run.execute import execute
-from gateway.run.plan import EngineName, Plan, RunOptions, make_plan
+from gateway.run.plan import EngineName, Plan, RunOptions, make_plan, suits_containers
 from gateway.run.result import RunResult
 from gateway.service.browse.thumbnails import PICTURED, prepare_thumbnail
 from gateway.service.gateway import Gateway
+from gateway.service.images import image_name, in_image
 from gateway.toolkit.call import Call
 from gateway.toolkit.registry import get_tool
 from gateway.toolkit.spec import ToolSpec
@@ -34,11 +35,26 @@ SOURCES_FILE = "sources.json"
 def run_options(
     gateway: Gateway,
     *,
-    engine: EngineName = "local",
+    engine: EngineName | None = None,
+    tool: str | None = None,
     workers: int | None = None,
     block_voxels: Shape | None = None,
 ) -> RunOptions:
-    """Return how a run uses the machine: what is given here, else the gateway's settings."""
+    """Return how a run uses the machine: what is given here, else the gateway's settings.
+
+    Args:
+        gateway: The gateway.
+        engine: What executes it; None takes that of the settings, for a tool that suits it.
+        tool: The tool; without one, processes of this machine are meant.
+        workers: Processes or containers.
+        block_voxels: Shape of a block.
+
+    Raises:
+        ToolNotFoundError: No tool of that id is installed.
+    """
+    if engine is None:
+        suits = tool is not None and suits_containers(get_tool(tool))
+        engine = gateway.settings.engine if suits else "local"
     return RunOptions(
         engine=engine,
         workers=workers or gateway.settings.workers,
@@ -86,12 +102,14 @@ def run_tool(
         RunError: A task failed for good; names the pass and the block.
         RunCancelledError: `cancel` was set, or the user pressed Ctrl-C.
         CorruptionError: The crate of an output's dataset is damaged; nothing was computed.
+        NotFoundError: The image of the tool is not on the engine, or an input does not exist.
         GatewayError: As `plan_tool`.
     """
     _check_crates(gateway, call)
     spec = get_tool(call.tool)
-    plan = make_plan(spec, call, gateway.store, options)
-    recorder = RunRecorder(gateway.catalogue, draft_record(gateway, spec, plan, person))
+    plan, image = in_image(gateway, spec, make_plan(spec, call, gateway.store, options))
+    drafted = replace(draft_record(gateway, spec, plan, person), image=image)
+    recorder = RunRecorder(gateway.catalogue, drafted)
     with _ended(recorder, gateway):
         result = execute(plan, gateway.store, listeners=(recorder, *listeners), cancel=cancel)
     record = _done_record(gateway, recorder.record, result)
@@ -112,7 +130,7 @@ def draft_record(
         id="",
         tool=spec.id,
         version=spec.version,
-        image=f"{spec.image}:{spec.version}" if spec.image else "",
+        image=image_name(spec, settings.image_name),
         call=call.to_json(),
         call_digest=call.digest,
         status="running",

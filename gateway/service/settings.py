@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ByteSize, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -68,6 +68,17 @@ class Settings(HubSettings):
     """Most memory one run may use, all its processes together: `2GB`, `512MiB`."""
     workers: Annotated[int, Field(ge=1, le=4096)] | None = None
     """Worker processes of a run; unset means one per core, as far as memory allows."""
+    engine: Literal["local", "docker"] = "local"
+    """What executes runs: processes of this machine, or containers of each tool's image. What
+    reads or writes files outside the store, such as ingest and export, is always a process."""
+    image_name: str = Field(default="{image}:{version}", pattern=r"\{image\}")
+    """How an image is called where a tool declares `{image}` and the gateway has `{version}`:
+    `registry.example.org/{image}:{version}`."""
+    docker_host: str | None = Field(default=None, pattern=r"^(unix|tcp|ssh|npipe)://")
+    """The container engine: `unix:///run/user/1000/docker.sock`; unset takes the usual one."""
+    docker_network: str | None = Field(default=None, min_length=1)
+    """Network of containers that reach a store in a bucket; unset takes the engine's usual one. For
+    a store that is a folder they have none."""
     person_name: str | None = Field(default=None, max_length=200)
     """Who runs things here, as the provenance shall name them; unset takes the account's name."""
     person_orcid: Annotated[str, AfterValidator(_check_orcid)] | None = None

@@ -70,7 +70,7 @@ class Nuclei(NamedTuple):
 
 @tool(
     version="1.0.0",
-    image="brain-gateway/core",
+    image="brain-gateway/tools",
     edam=("operation_3443", "topic_3382"),
     doi=("10.1098/rspb.1980.0020", "10.1023/A:1008045108935"),
     examples=(

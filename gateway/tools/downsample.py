@@ -35,7 +35,7 @@ class Downsampled(NamedTuple):
 
 @tool(
     version="1.0.0",
-    image="brain-gateway/core",
+    image="brain-gateway/tools",
     edam=("operation_3443",),
     examples=(
         Example(

@@ -16,7 +16,7 @@ from gateway.volumes.formats.export import export_points, export_volume
 Index = Annotated[int, Field(ge=0)]
 
 
-@tool(version="1.0.0", image="brain-gateway/core", edam=("operation_3434",))
+@tool(version="1.0.0", image="brain-gateway/tools", edam=("operation_3434",))
 def export(
     image: Image | None = None,
     labels: Labels | None = None,

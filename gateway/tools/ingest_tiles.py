@@ -23,7 +23,7 @@ Length = Annotated[float, Field(gt=0)]
 _ITEM_BYTES = 64_000_000
 
 
-@tool(version="1.0.0", image="brain-gateway/core", edam=("operation_3434",), hidden=True)
+@tool(version="1.0.0", image="brain-gateway/tools", edam=("operation_3434",), hidden=True)
 def ingest_tiles(
     source: File,
     positions: File | None = None,

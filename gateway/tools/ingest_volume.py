@@ -45,7 +45,7 @@ class Ingested(NamedTuple):
 
 @tool(
     version="1.0.0",
-    image="brain-gateway/core",
+    image="brain-gateway/tools",
     edam=("operation_3434",),
     hidden=True,
 )

@@ -34,7 +34,7 @@ class Measured(NamedTuple):
 
 @tool(
     version="1.0.0",
-    image="brain-gateway/core",
+    image="brain-gateway/tools",
     edam=("operation_3443",),
     doi=("10.1111/1467-9884.00122",),
     examples=(

@@ -18,7 +18,7 @@ def _reach_um(params: Any) -> float:
 
 @tool(
     version="1.0.0",
-    image="gateway/classic",
+    image="brain-gateway/tools",
     halo_um=_reach_um,
     bytes_per_voxel=24.0,
     edam=("operation_3443",),

@@ -55,7 +55,7 @@ class _Plan:
 
 @tool(
     version="1.0.0",
-    image="brain-gateway",
+    image="brain-gateway/tools",
     edam=("operation_3443", "topic_3382"),
     doi=("10.1109/TASSP.1977.1162943", "10.1109/TIP.2011.2181402", "10.1109/LRA.2020.2965893"),
     examples=(

@@ -1,7 +1,7 @@
 """`gateway run TOOL`: run a tool on things in the store."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -52,7 +52,10 @@ Words = tuple[tuple[str, str], ...]
     help="A JSON file with tool, inputs, outputs and params, instead of the words above.",
 )
 @click.option(
-    "--engine", type=click.Choice(["local"]), default="local", help="What executes the tasks."
+    "--engine",
+    type=click.Choice(get_args(EngineName)),
+    help="What executes the tasks: processes of this machine, or containers of the tool's image. "
+    "The setting `engine` if not given.",
 )
 @click.option("--workers", type=click.IntRange(1, 4096), help="Processes; one per core if not set.")
 @click.option(
@@ -117,14 +120,16 @@ def _execute(
     shared: Shared,
     call: Call,
     *,
-    engine: EngineName,
+    engine: EngineName | None,
     workers: int | None,
     block_voxels: Shape | None,
     dry_run: bool,
     events: bool,
 ) -> None:
     with opened(shared) as gateway:
-        options = run_options(gateway, engine=engine, workers=workers, block_voxels=block_voxels)
+        options = run_options(
+            gateway, engine=engine, tool=call.tool, workers=workers, block_voxels=block_voxels
+        )
         if dry_run:
             plan = plan_tool(gateway, call, options)
             answer(plan.to_json(), plan_lines(plan), as_json=shared.json)

@@ -79,6 +79,7 @@ class Job:
         block = self.options.get("block_voxels")
         return run_options(
             gateway,
+            tool=self.call.tool,
             workers=self.options.get("workers"),
             block_voxels=cast("Any", tuple(block)) if block else None,
         )
