@@ -9,7 +9,7 @@ from gateway.hub.places import cookie_secret_file, database_url, hub_folder
 from gateway.hub.profile_form import draw_form
 from gateway.hub.profiles import offer, options_from_form
 from gateway.hub.services import services_config
-from gateway.hub.sign_in import only_owner, sign_in_config
+from gateway.hub.sign_in import more_templates, only_owner, sign_in_config
 from gateway.hub.spawners import Config, SpawnerKind
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -46,14 +46,14 @@ def _hub(facts: Facts, kind: SpawnerKind) -> Config:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     values: dict[str, Any] = {
         "bind_url": f"http://{host}:{settings.hub_port}{facts.base}",
-        "hub_ip": facts.inner_host,
+        "hub_ip": facts.listen,
         "hub_port": facts.ports.hub,
         "hub_connect_ip": facts.inner_host,
         "db_url": database_url(facts.home),
         "cookie_secret_file": str(cookie_secret_file(facts.home)),
         "spawner_class": kind.spawner,
         "default_url": f"{facts.hub_url}home",
-        "template_paths": [str(TEMPLATES)],
+        "template_paths": [str(TEMPLATES), *more_templates(settings)],
         "template_vars": {
             "gateway_url": f"{facts.base}services/gateway/login?next=/",
             "gateway_note": _note(facts, kind),

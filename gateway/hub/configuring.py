@@ -8,7 +8,7 @@ from gateway.hub.facts import read_facts
 from gateway.hub.hooks import after_stop, before_start, explain, make_hooks
 from gateway.hub.profiles import Offer, choose, offer
 from gateway.hub.programs import find_proxy
-from gateway.hub.spawners import choose_kind
+from gateway.hub.spawners import SpawnerKind, choose_kind
 from gateway.service.gateway import open_gateway
 from gateway.service.settings import find_home, read_settings
 
@@ -26,19 +26,19 @@ def configure(config: Any, home: Path | None = None) -> None:
     path = find_home(home)
     settings = read_settings(path)
     kind = choose_kind(settings, say=print)
-    facts = read_facts(path, inner_host=kind.inner_host(settings))
+    facts = read_facts(path, inner_host=kind.inner_host(settings), everywhere=kind.elsewhere)
     for name, values in hub_config(facts, kind, proxy=find_proxy(settings)).items():
         for trait, value in values.items():
             setattr(config[name], trait, value)
-    hooks = make_hooks(open_gateway(path), facts)
+    hooks = make_hooks(open_gateway(path), facts, kind)
     config.Spawner.pre_spawn_hook = before_start(hooks)
     config.Spawner.post_stop_hook = after_stop(hooks)
-    config.Spawner.apply_user_options = _applying(offer(facts, kind))
+    config.Spawner.apply_user_options = _applying(offer(facts, kind), kind)
     if settings.hub_extra_config is not None:
         _read_more(config, Path(settings.hub_extra_config))
 
 
-def _applying(offered: Offer) -> Any:
+def _applying(offered: Offer, kind: SpawnerKind) -> Any:
     """Return what gives a server what was chosen for it."""
 
     def apply(spawner: Any, options: dict[str, Any]) -> None:
@@ -47,10 +47,7 @@ def _applying(offered: Offer) -> Any:
         except ValueError as error:
             explain(error)
             raise
-        if profile.size is not None:
-            spawner.mem_limit, spawner.cpu_limit = profile.size.memory, profile.size.cores
-        if profile.image is not None:
-            spawner.image = profile.image.reference
+        kind.give(spawner, profile)
 
     return apply
 

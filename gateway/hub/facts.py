@@ -14,7 +14,8 @@ from gateway.service.access.hub import SERVICE
 from gateway.service.access.login import account_name
 from gateway.service.settings import Settings, read_settings
 
-_ANY = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - named to be told apart
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 - servers on other machines must reach us
+_ANY = frozenset({_EVERYWHERE, "::", ""})
 _OURS = ("GATEWAY_HUB_API_URL", "GATEWAY_HUB_API_TOKEN", "GATEWAY_HUB_URL")
 
 
@@ -40,6 +41,8 @@ class Facts:
     resources: Resources
     inner_host: str = "127.0.0.1"
     """Where notebook servers reach the hub and the gateway."""
+    listen: str = "127.0.0.1"
+    """Address on which the hub and the web service listen for them."""
     given: Mapping[str, str] = field(default_factory=dict)
     """Settings that the environment gives, for the processes that we start."""
 
@@ -73,7 +76,7 @@ class Facts:
         return f"http://{self.inner_host}:{self.ports.web}{self.base}services/{SERVICE}"
 
 
-def read_facts(home: Path, *, inner_host: str = "127.0.0.1") -> Facts:
+def read_facts(home: Path, *, inner_host: str = "127.0.0.1", everywhere: bool = False) -> Facts:
     """Read the facts of a home; what is missing of ports and secrets is made.
 
     Raises:
@@ -88,6 +91,7 @@ def read_facts(home: Path, *, inner_host: str = "127.0.0.1") -> Facts:
         owner=account_name(),
         resources=measure(settings),
         inner_host=inner_host,
+        listen=_EVERYWHERE if everywhere else inner_host,
         given={
             name: value
             for name, value in os.environ.items()

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from gateway.errors import GatewayError
 from gateway.hub.facts import Facts
 from gateway.hub.notebook_token import NotebookToken
+from gateway.hub.spawners import SpawnerKind
 from gateway.service.gateway import Gateway
 
 _NO_REASON = "the notebook server could not be started; the hub's log says why"
@@ -29,8 +30,9 @@ class Hook(Protocol):
         """Undo it. Also called when the server died, or when a start failed; must not fail."""
 
 
-def make_hooks(gateway: Gateway, facts: Facts) -> list[Hook]:
+def make_hooks(gateway: Gateway, facts: Facts, kind: SpawnerKind) -> list[Hook]:
     """Return the hooks of a hub, in the order in which they come before a start."""
+    del kind  # for hooks that only some spawners want
     return [NotebookToken(gateway, facts)]
 
 

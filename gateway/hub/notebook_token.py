@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 from gateway.hub.facts import Facts
-from gateway.service.access.hub_asking import Standing
+from gateway.service.access.hub_asking import Standing, standing_of
 from gateway.service.access.login import admit_from_hub
 from gateway.service.access.sessions import TOKEN_LIFE, end_notebook, open_session
 from gateway.service.gateway import Gateway
@@ -30,8 +30,8 @@ class NotebookToken:
             SignInError: The person signs in in another way here.
         """
         user = spawner.user
-        groups = frozenset(group.name for group in user.orm_user.groups)
-        standing = Standing(administrator=bool(user.admin), groups=groups)
+        groups = [group.name for group in user.orm_user.groups]
+        standing = standing_of(groups, administrator=bool(user.admin))
         token = await asyncio.to_thread(self._make, user.name, server_name(spawner), standing)
         spawner.environment = {**spawner.environment, URL: self._url, TOKEN: token}
 

@@ -12,6 +12,7 @@ Gpu = Literal["none", "share", "whole"]
 LAB_IMAGE = "gateway/lab:latest"
 _GB = 1_000_000_000
 _LEAST_MEMORY = _GB
+_CORES_ELSEWHERE, _MEMORY_ELSEWHERE = 4.0, 16 * _GB
 _GPUS: Mapping[str, str] = {"none": "no GPU", "share": "a share of a GPU", "whole": "a whole GPU"}
 _FRACTIONS = (("small", 8), ("medium", 3), ("large", 1))
 """Of the largest server."""
@@ -70,21 +71,20 @@ def offer(facts: Facts, kind: SpawnerKind) -> Offer:
     Sizes are those below the largest that are worth a difference; GPUs are offered where the ledger
     has some.
     """
-    settings, resources = facts.settings, facts.resources
+    settings = facts.settings
     if not kind.sized:
-        return Offer((), (), _gpus(facts))
-    cores = min(settings.hub_cores or resources.cores, resources.cores)
-    memory = min(int(settings.hub_memory or resources.memory // 2), resources.memory)
+        return Offer((), (), _gpus(facts, kind))
+    cores, memory = _largest(facts, kind)
     sizes: dict[tuple[float, int], Size] = {}
     for key, part in _FRACTIONS:
         size = Size(
             key, max(round(cores / part, 1), min(cores, 1.0)), max(memory // part, _least(memory))
         )
         sizes[size.cores, size.memory] = size
-    images = tuple(_image(text) for text in settings.hub_images) if _has_images(kind) else ()
-    if _has_images(kind) and not images:
+    images = tuple(_image(text) for text in settings.hub_images) if kind.images else ()
+    if kind.images and not images:
         images = (Image("lab", LAB_IMAGE),)
-    return Offer(images, tuple(sizes.values()), _gpus(facts))
+    return Offer(images, tuple(sizes.values()), _gpus(facts, kind))
 
 
 def choose(offered: Offer, options: Mapping[str, Any]) -> Profile:
@@ -119,14 +119,20 @@ def _pick(what: str, there: Mapping[str, Any], options: Mapping[str, Any]) -> An
     return there[wanted]
 
 
-def _gpus(facts: Facts) -> tuple[Gpu, ...]:
+def _largest(facts: Facts, kind: SpawnerKind) -> tuple[float, int]:
+    settings, resources = facts.settings, facts.resources
+    if kind.elsewhere:
+        return settings.hub_cores or _CORES_ELSEWHERE, int(settings.hub_memory or _MEMORY_ELSEWHERE)
+    cores = min(settings.hub_cores or resources.cores, resources.cores)
+    return cores, min(int(settings.hub_memory or resources.memory // 2), resources.memory)
+
+
+def _gpus(facts: Facts, kind: SpawnerKind) -> tuple[Gpu, ...]:
+    if kind.elsewhere:
+        return ("none", "whole") if facts.settings.hub_cluster_gpu else ("none",)
     if not facts.resources.devices:
         return ("none",)
     return ("none", "share", "whole") if facts.settings.device_shares > 1 else ("none", "whole")
-
-
-def _has_images(kind: SpawnerKind) -> bool:
-    return kind.isolates and kind.name != "slurm"
 
 
 def _image(text: str) -> Image:

@@ -75,7 +75,7 @@ def _web(facts: Facts) -> Behind:
     environment = {
         **facts.given,
         "GATEWAY_HOME": str(facts.home),
-        "GATEWAY_HOST": facts.inner_host,
+        "GATEWAY_HOST": facts.listen,
         "GATEWAY_PORT": str(facts.ports.web),
         "GATEWAY_BASE_URL": f"{facts.front}/services/{SERVICE}",
         "GATEWAY_TRUSTED_PROXIES": json.dumps(proxies),

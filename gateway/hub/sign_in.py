@@ -1,6 +1,8 @@
 """How people sign in to the hub: from settings to the values of an authenticator."""
 
+import importlib.util
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.errors import SettingsError
@@ -35,6 +37,15 @@ def administrators(facts: Facts) -> set[str]:
     """Return who administers; where names are vouched for elsewhere, only those who are named."""
     named = {name.lower() for name in facts.settings.hub_administrators}
     return named | ({facts.owner.lower()} if facts.settings.hub_sign_in == "shared" else set())
+
+
+def more_templates(settings: Settings) -> list[str]:
+    """Return the folders of pages that the authenticator brings."""
+    if settings.hub_sign_in != "accounts":
+        return []
+    found = importlib.util.find_spec("nativeauthenticator")
+    places = found.submodule_search_locations if found is not None else None
+    return [str(Path(place) / "templates") for place in places or ()]
 
 
 def only_owner(facts: Facts, kind: SpawnerKind) -> bool:

@@ -15,10 +15,20 @@ from gateway.service.settings import Settings
 
 KINDS: Mapping[str, str] = {
     "local": "gateway.hub.local",
+    "kube": "gateway.hub.kubernetes",
+    "slurm": "gateway.hub.slurm",
 }
 """Name to the module whose `KIND` it is."""
 _AUTOMATIC = ("docker", "local")
 Config = dict[str, dict[str, Any]]
+
+
+def give_limits(spawner: Any, profile: Any) -> None:
+    """Give a spawner memory, processors and image of a profile."""
+    if profile.size is not None:
+        spawner.mem_limit, spawner.cpu_limit = profile.size.memory, profile.size.cores
+    if profile.image is not None:
+        spawner.image = profile.image.reference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,13 @@ class SpawnerKind:
     """Returns the address at which its servers reach the hub and the gateway."""
     configure: Callable[[Facts], Config]
     """Returns class name to trait to value, beside what all spawners have."""
+    give: Callable[[Any, Any], None] = give_limits
+    """Gives a spawner what the profile says that its person chose."""
+    elsewhere: bool = False
+    """Whether servers run on other machines, whose scheduler shares out processors and GPUs: then
+    this machine's size does not matter, and hub and web service listen on all addresses."""
+    images: bool = False
+    """Whether people choose among container images."""
 
 
 def find_kind(name: str) -> SpawnerKind:

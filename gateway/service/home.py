@@ -69,6 +69,12 @@ memory = "2GB"
 # hub_allowed = ["group:brainlab"]
 # hub_people_trust_one_another = true
 # hub_images = ["lab=gateway/lab"]
+# hub_inner_host = "gateway.cluster.example.org"
+# hub_cluster_gpu = "nvidia.com/gpu"
+# hub_slurm_partition = "interactive"
+# hub_slurm_hours = 8
+# hub_namespace = "brains"
+# hub_disk = "10GB"
 # hub_memory = "8GB"
 # hub_cores = 4
 # hub_idle_minutes = 60

@@ -55,6 +55,20 @@ class HubSettings(BaseSettings):
     hub_images: tuple[str, ...] = ()
     """Container images that people may choose from, `NAME=IMAGE` or `IMAGE`; empty offers the
     `lab` image of this gateway."""
+    hub_inner_host: str | None = Field(default=None, min_length=1)
+    """Name by which notebook servers on other machines (`kube`, `slurm`) reach this one; unset
+    takes the name of the machine."""
+    hub_cluster_gpu: str | None = Field(default=None, min_length=1)
+    """What a GPU is called at the cluster: `nvidia.com/gpu` of Kubernetes, `gpu` of Slurm; unset
+    offers none there."""
+    hub_slurm_partition: str | None = Field(default=None, min_length=1)
+    """Partition of Slurm in which notebook servers run."""
+    hub_slurm_hours: Annotated[int, Field(ge=1, le=720)] = 8
+    """Longest life of a notebook server on Slurm."""
+    hub_namespace: str = Field(default="default", pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    """Namespace of Kubernetes in which notebook servers run."""
+    hub_disk: ByteSize = Field(default=ByteSize(10_000_000_000), ge=1_000_000)
+    """Disk of a person's home, where the spawner gives homes a size of their own."""
     hub_memory: ByteSize | None = Field(default=None, ge=256_000_000)
     """Memory of the largest notebook server; unset means half of the machine's."""
     hub_cores: Annotated[float, Field(gt=0)] | None = None

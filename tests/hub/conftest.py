@@ -20,6 +20,8 @@ import pytest
 import websocket
 
 from gateway.errors import SettingsError
+from gateway.hub.facts import Facts, Resources
+from gateway.hub.places import Ports, Secrets
 from gateway.hub.programs import find_proxy
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home
@@ -200,6 +202,23 @@ def home(tmp_path: Path) -> Path:
     path = tmp_path / "home"
     init_home(path)
     return path
+
+
+@pytest.fixture
+def facts_of(home: Path):
+    """Return what makes facts of settings."""
+
+    def make(**settings: Any) -> Facts:
+        return Facts(
+            home=home,
+            settings=Settings(**settings),
+            ports=Ports(hub=1, proxy=2, web=3, galaxy=4),
+            secrets=Secrets(proxy="p", web="w", galaxy="g"),
+            owner="Ada",
+            resources=Resources(cores=8, memory=32_000_000_000),
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")

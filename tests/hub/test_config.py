@@ -15,10 +15,8 @@ from traitlets.utils.importstring import import_item
 from gateway.errors import SettingsError
 from gateway.hub import local
 from gateway.hub.config import hub_config
-from gateway.hub.facts import Facts, Resources
 from gateway.hub.passwords import make_passwords
-from gateway.hub.places import Ports, Secrets
-from gateway.service.settings import Settings
+from gateway.hub.spawners import KINDS, find_kind
 
 SECRET = "the secret there"  # noqa: S105 - of a test
 CLIENT = {"hub_client_id": "gateway", "hub_client_secret": SECRET}
@@ -43,27 +41,11 @@ SIGN_INS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def facts_of(home: Path):
-    """Return what makes facts of settings."""
-
-    def make(**settings: Any) -> Facts:
-        return Facts(
-            home=home,
-            settings=Settings(**settings),
-            ports=Ports(hub=1, proxy=2, web=3, galaxy=4),
-            secrets=Secrets(proxy="p", web="w", galaxy="g"),
-            owner="Ada",
-            resources=Resources(cores=8, memory=32_000_000_000),
-        )
-
-    return make
-
-
 @pytest.mark.parametrize("sign_in", SIGN_INS)
-def test_every_value_is_a_trait_that_takes_it(facts_of, sign_in: str) -> None:
+@pytest.mark.parametrize("place", KINDS)
+def test_every_value_is_a_trait_that_takes_it(facts_of, place: str, sign_in: str) -> None:
     facts = facts_of(hub_sign_in=sign_in, hub_administrators=["eve"], **SIGN_INS[sign_in])
-    config = hub_config(facts, local.KIND, proxy=["proxy"])
+    config = hub_config(facts, find_kind(place), proxy=["proxy"])
     hub = config["JupyterHub"]
     authenticator, spawner = (import_item(hub[f"{n}_class"]) for n in ("authenticator", "spawner"))
     classes = {

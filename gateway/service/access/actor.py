@@ -44,6 +44,9 @@ class Actor:
     """Name of the person, None for a share link and for nobody."""
     groups: frozenset[str] = frozenset()
     administrator: bool = False
+    notebook: bool = False
+    """Whether the token of a notebook server asks: it sees what its person sees, and administers
+    nothing."""
     link: str | None = None
     """Id of the share link."""
     link_dataset: str | None = None

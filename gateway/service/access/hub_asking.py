@@ -1,7 +1,7 @@
 """Asks the API of a JupyterHub who somebody is and whether their sign-in there still holds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -61,10 +61,13 @@ def ask_standing(settings: Settings, person: str) -> Standing | None:
         return None
     groups = said.get("groups")
     named = groups if isinstance(groups, list) else []
-    return Standing(
-        administrator=said.get("admin") is True,
-        groups=frozenset(group for group in named if _is_group(group)),
-    )
+    return standing_of(named, administrator=said.get("admin") is True)
+
+
+def standing_of(groups: Iterable[object], *, administrator: bool) -> Standing:
+    """Return what the hub says of somebody, without groups that no grant could name."""
+    known = frozenset(str(group) for group in groups if _is_group(group))
+    return Standing(administrator=administrator, groups=known)
 
 
 def holds(settings: Settings, person: str, sign_in: str) -> bool:
@@ -102,4 +105,4 @@ def _is_group(name: object) -> bool:
     try:
         return isinstance(name, str) and bool(check_group(name))
     except CallError:
-        return False  # a group that no grant can name
+        return False

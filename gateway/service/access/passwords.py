@@ -18,7 +18,11 @@ from gateway.service.access.actor import Actor
 from gateway.service.access.attempts import forgive, reserve
 from gateway.service.access.audit import note
 from gateway.service.access.changes import changing
-from gateway.service.access.rights import require_administrator, require_person
+from gateway.service.access.rights import (
+    refuse_notebook,
+    require_administrator,
+    require_person,
+)
 from gateway.service.access.sessions import end_browsers
 from gateway.service.gateway import Gateway
 
@@ -63,6 +67,7 @@ def change_password(
         NotFoundError: The person signs in by OAuth2.
     """
     person = require_person(actor)
+    refuse_notebook(actor)
     with reading(gateway.database) as connection:
         kept = connection.scalar(select(PersonRow.password).where(PersonRow.name == person))
     reserved = reserve(gateway, person, actor.address)

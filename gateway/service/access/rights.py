@@ -81,6 +81,19 @@ def require_person(actor: Actor) -> str:
     raise SignInError("this needs a person who is signed in")
 
 
+def refuse_notebook(actor: Actor) -> None:
+    """Refuse the token of a notebook server: whatever runs there must not widen its own rights.
+
+    Raises:
+        ForbiddenError: One asks.
+    """
+    if actor.notebook:
+        raise ForbiddenError(
+            "the token of a notebook server may not do this; sign in with a browser, or make a "
+            "token under Account"
+        )
+
+
 def require_administrator(actor: Actor) -> None:
     """Refuse unless the actor is an administrator.
 
@@ -89,6 +102,7 @@ def require_administrator(actor: Actor) -> None:
         ForbiddenError: The actor is no administrator.
     """
     require_person(actor)
+    refuse_notebook(actor)
     if not actor.administrator:
         raise ForbiddenError(f"{actor.name} is no administrator of this gateway")
 

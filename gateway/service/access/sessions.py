@@ -14,7 +14,7 @@ from gateway.records.database import reading, writing
 from gateway.service.access.actor import Actor
 from gateway.service.access.audit import note as audit_note
 from gateway.service.access.changes import changing
-from gateway.service.access.rights import require_person
+from gateway.service.access.rights import refuse_notebook, require_person
 from gateway.service.access.texts import check_text
 from gateway.service.access.vouching import vouched_until
 from gateway.service.gateway import Gateway
@@ -97,6 +97,7 @@ def make_token(
         CallError: The life or the note is out of bounds.
     """
     person = require_person(actor)
+    refuse_notebook(actor)
     if not timedelta(seconds=1) <= life <= LONGEST_TOKEN_LIFE:
         raise CallError(f"a token cannot hold for {life}; at most {LONGEST_TOKEN_LIFE.days} days")
     note = check_text("the note", note)
@@ -220,11 +221,17 @@ def actor_of(gateway: Gateway, secret: str) -> Actor:
     mine = select(MemberRow.group).where(MemberRow.person == row.name)
     with reading(gateway.database) as connection:
         groups = frozenset(connection.scalars(mine))
-    return Actor(person=row.name, administrator=row.administrator, groups=groups, until=until)
+    return Actor(
+        person=row.name,
+        administrator=row.administrator,
+        notebook=row.kind == "notebook",
+        groups=groups,
+        until=until,
+    )
 
 
-def _open_row(gateway: Gateway, secret: str) -> Row[datetime, str | None, str, bool, bool]:
-    columns = (SessionRow.expires, SessionRow.vouched, PersonRow.name)
+def _open_row(gateway: Gateway, secret: str) -> Row[datetime, str | None, str, str, bool, bool]:
+    columns = (SessionRow.expires, SessionRow.vouched, SessionRow.kind, PersonRow.name)
     found = select(*columns, PersonRow.administrator, PersonRow.active)
     found = found.join(PersonRow, PersonRow.name == SessionRow.person)
     found = found.where(SessionRow.id == _hash(secret), SessionRow.ended.is_(None))
