@@ -205,7 +205,7 @@ def _clean_up(home: Path, say: Say) -> None:
     if not left:
         return
     say(f"ending {len(left)} processes that an earlier start left behind")
-    still = end(left)
+    still = end(left, at_once=True)  # notebook servers go on, and the new hub finds them
     if still:
         raise GatewayError(
             f"processes of an earlier start do not end: {[p.pid for p in still]}; end them by hand"

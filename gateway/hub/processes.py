@@ -69,8 +69,16 @@ def is_alive(process: Process) -> bool:
     return now is not None and abs(now.started - process.started) < _SAME_START_S
 
 
-def end(processes: Iterable[Process], *, patience_s: float = _PATIENCE_S) -> list[Process]:
-    """Ask processes to stop, wait, and kill those that do not; return those that still run."""
+def end(
+    processes: Iterable[Process], *, at_once: bool = False, patience_s: float = _PATIENCE_S
+) -> list[Process]:
+    """Ask processes to stop, wait, and kill those that do not; return those that still run.
+
+    Args:
+        processes: Which; one that has ended, or whose number another has now, is left alone.
+        at_once: Whether to kill without asking: a hub that is asked stops the notebook servers.
+        patience_s: How long to wait.
+    """
     alive = [p for p in processes if is_alive(p)]
     known = []
     for process in alive:
@@ -78,7 +86,7 @@ def end(processes: Iterable[Process], *, patience_s: float = _PATIENCE_S) -> lis
             known.append(psutil.Process(process.pid))
     for each in known:
         with suppress(psutil.NoSuchProcess):
-            each.terminate()
+            each.kill() if at_once else each.terminate()
     _, stubborn = psutil.wait_procs(known, timeout=patience_s)
     for each in stubborn:
         with suppress(psutil.NoSuchProcess):

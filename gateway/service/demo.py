@@ -268,6 +268,7 @@ def _commands(home: Path) -> list[str]:
         f"gateway replay {NUCLEI}",
         f"gateway export {REGIONS} nuclei.csv",
         "gateway run detect_nuclei --help",
+        "gateway up",
     ]
 
 

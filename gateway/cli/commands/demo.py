@@ -72,7 +72,7 @@ def command(
         result = run_demo(options, say=note, listeners=(listener,), cancel=cancel)
     answer(_as_json(result), _lines(result), as_json=shared.json)
     if _shall_serve(wanted=serve, as_json=shared.json):
-        note("\nServing the result; Ctrl-C stops it.")
+        note("\nServing the result; Ctrl-C stops it. `gateway up` adds notebooks.")
         take_over(result.home, {"port": 0})
 
 
