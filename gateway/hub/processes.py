@@ -13,8 +13,8 @@ from gateway.hub.places import hub_folder, write_private
 _FILE = "processes.json"
 _SAME_START_S = 1.0
 _PATIENCE_S = 15.0
-_SERVER = "JUPYTERHUB_USER"
-"""Only notebook servers have this variable."""
+_PERSON = "JUPYTERHUB_USER"
+"""Variable that is somebody's name in a notebook server; it is empty in a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,8 @@ def describe(pid: int) -> Process | None:
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
         with suppress(psutil.AccessDenied):
-            return Process(pid, process.create_time(), _SERVER in process.environ())
+            is_server = bool(process.environ().get(_PERSON))
+            return Process(pid, process.create_time(), is_server)
         return Process(pid, process.create_time())
     except psutil.NoSuchProcess:
         return None

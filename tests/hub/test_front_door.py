@@ -87,7 +87,8 @@ def test_a_port_that_is_taken_is_refused(home: Path, monkeypatch) -> None:
 
 def test_what_was_left_behind_is_found_and_ended_but_no_stranger_and_no_server(home: Path) -> None:
     sleeping = [sys.executable, "-c", "import time; time.sleep(600)"]
-    mine = subprocess.Popen(sleeping)
+    # a service of the hub has the variable too, but empty
+    mine = subprocess.Popen(sleeping, env={**os.environ, "JUPYTERHUB_USER": ""})
     server = subprocess.Popen(sleeping, env={**os.environ, "JUPYTERHUB_USER": "ana"})
     stranger = subprocess.Popen(sleeping)
     try:
