@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from gateway.client.session import Session
     from gateway.notebook.orthogonal import Slices
+    from gateway.notebook.practice import Practice
     from gateway.notebook.tool_form import ToolForm
     from gateway.notebook.viewer import View
 
@@ -110,6 +112,21 @@ def view3d(image: Any, *, box: Any = None, points: Any = None, **how: Any) -> An
     return solid(session(), image, box=box, points=points, **how)
 
 
+def lesson(folder: "Path | None" = None, sample: "Path | None" = None) -> "Practice":
+    """Choose a gateway with data to learn with; one of your own is made where there is none.
+
+    Args:
+        folder: Where your own is made; None takes `brain-gateway-practice` in your home folder.
+        sample: A folder of tiles to learn with; None takes cells3d, or draws a brain.
+
+    Raises:
+        NotFoundError: You work with a gateway elsewhere, and it lacks the sample.
+    """
+    from gateway.notebook.practice import practice  # noqa: PLC0415 - as above
+
+    return practice(folder, sample)
+
+
 def __getattr__(name: str) -> Any:
     """Offer `tools`, every tool as a function, and `plot`, pictures of results."""
     if name == "plot":
@@ -124,4 +141,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """List what people use, for completion."""
-    return ["form", "open", "plot", "slices", "tools", "use", "view", "view3d"]
+    return ["form", "lesson", "open", "plot", "slices", "tools", "use", "view", "view3d"]

@@ -53,6 +53,14 @@ class ShownVolume:
         shape = " x ".join(map(str, info.shape))
         return f"<{info.kind} {self.ref}: {shape} voxels, {info.dtype}, {len(info.levels)} levels>"
 
+    @property
+    def centre_um(self) -> tuple[float, float, float]:
+        """The middle of the volume, zyx in micrometres."""
+        info = self.volume.info
+        size = np.asarray(info.shape) - 1
+        z, y, x = (np.asarray(info.origin_um) + size / 2 * np.asarray(info.voxel_um)).tolist()
+        return (z, y, x)
+
     def thumbnail(self) -> NDArray[np.uint8]:
         """Return the maximum along z of the coarsest level, first channel, as grey yx."""
         level = len(self.volume.info.levels) - 1
@@ -69,8 +77,6 @@ class ShownVolume:
 
     def _repr_html_(self) -> str:
         info = self.volume.info
-        made = self._said.get("made_by") or {}
-        tool = made.get("tool") if isinstance(made, dict) else made
         rows = {
             "voxels": _times(info.shape) + f" (z y x), {info.dtype}",
             "channels": ", ".join(channel.name for channel in info.channels),
@@ -78,7 +84,7 @@ class ShownVolume:
             "levels": ", ".join(
                 f"{number}: {_times(level.shape)}" for number, level in enumerate(info.levels)
             ),
-            "made by": str(tool or "unknown"),
+            "made by": _made(self._said.get("run")),
             "digest": str(info.digest or "none"),
         }
         picture = base64.b64encode(_png(self.thumbnail())).decode()
@@ -118,6 +124,15 @@ class ShownTable:
         )
         title = f"<b>{html.escape(self.ref)}</b>: {self.points.count} rows"
         return f"{title}<table><tr>{head}</tr>{body}</table>"
+
+
+def _made(run: dict[str, Any] | None) -> str:
+    """Say in a line which run made a thing."""
+    if not run:
+        return "unknown"
+    inputs = ", ".join(str(port["ref"]) for port in run["inputs"]) or f"{run['files']} files"
+    person = f", by {run['person']}" if run["person"] else ""
+    return f"{run['tool']} {run['version']} from {inputs}, {str(run['started'])[:10]}{person}"
 
 
 def _table(rows: dict[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Tools as functions: signatures, help and completion from what the gateway says of each."""
 
+import html
 import inspect
 import json
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from gateway.client.job import Job
 from gateway.client.session import Session
 from gateway.errors import CallError, ToolNotFoundError
 from gateway.notebook.progress import follow
+from gateway.notebook.things import show_thing
 from gateway.toolkit.fields import Field, fields_of_schema
 
 Outputs = str | Mapping[str, str] | None
@@ -82,9 +84,15 @@ class Tool:
         job = self._session.start(self.__name__, inputs, outputs, **settings)
         return Result(self._session, follow(job))
 
-    def plan(self, **given: Any) -> dict[str, Any]:
+    def plan(
+        self,
+        *,
+        out: str | Mapping[str, str] | None = None,
+        dataset: str | None = None,
+        **given: Any,
+    ) -> dict[str, Any]:
         """Return what a call would do: blocks, memory, bytes. Nothing is written."""
-        inputs, outputs, settings = self.sort(given, None, None)
+        inputs, outputs, settings = self.sort(given, out, dataset)
         return self._session.plan(self.__name__, inputs, outputs, **settings)
 
     def sort(
@@ -181,7 +189,17 @@ class Result:
         """Open an output: a lazy volume, or a table."""
         if port not in self.refs:
             raise KeyError(f"{port!r}; the run made {', '.join(self.refs)}")
-        return self._session.open(self.refs[port])
+        return show_thing(self._session, self.refs[port])
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><b>{html.escape(self.job.state['tool'])}</b> made:</p>"]
+        for port, ref in self.refs.items():
+            try:
+                shown = show_thing(self._session, ref)._repr_html_()
+            except CallError:  # tiles, files: nothing that has a picture
+                shown = html.escape(ref)
+            parts.append(f"<details open><summary>{html.escape(port)}</summary>{shown}</details>")
+        return "".join(parts)
 
     def __repr__(self) -> str:
         """List what was made."""

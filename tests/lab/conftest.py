@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import create_server
 from time import monotonic, sleep
+from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
@@ -30,6 +31,7 @@ from gateway.volumes.points import write_points
 _BROWSER = Path(__file__).parents[1] / "browser" / "conftest.py"
 _TOKEN = "tests-only"  # noqa: S105 - of a server on loopback that ends with the tests
 _WAIT_MS = 90_000
+_SIZE = {"width": 1280, "height": 900}
 _LOCAL = ("127.0.0.1", "localhost", "")
 _QUIET = {
     "@jupyterlab/notebook-extension:tracker": {
@@ -156,6 +158,17 @@ class Notebook:
         self.page.screenshot(path=path)
         return np.asarray(Image.open(path).convert("RGB"))
 
+    def shoot_whole(self, name: str) -> None:
+        """Keep a picture of the whole notebook on one page."""
+        self.page.keyboard.press("Escape")
+        height = self.page.evaluate(
+            "() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight + 140"
+        )
+        self.page.set_viewport_size({"width": 1280, "height": min(int(height), 14_000)})
+        self.page.wait_for_timeout(3000)
+        self.page.screenshot(path=self._shots / f"{name}.png")
+        self.page.set_viewport_size(_SIZE)
+
     def panel(self) -> tuple[float, float]:
         """Return where on the page the middle of the first panel of the viewer is."""
         panel = self.page.frame_locator(".gateway-view iframe").locator(
@@ -233,16 +246,34 @@ def shots(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
     return folder
 
 
+@pytest.fixture(scope="session")
+def running() -> Callable[..., Any]:
+    """Return what runs a JupyterLab: `with running(folder, GATEWAY_HOME=...) as lab`."""
+    return running_lab
+
+
 @pytest.fixture(scope="module")
-def notebook(chromium: Browser, shots: Path, lab: Lab) -> Iterator[Callable[..., Notebook]]:
-    """Return what opens a notebook of cells: `notebook("name", "cell", "cell")`."""
+def open_notebook(chromium: Browser, shots: Path) -> Iterator[Callable[[Lab, str], Notebook]]:
+    """Return what opens a notebook of a JupyterLab in a fresh profile."""
     contexts = []
 
-    def opened(name: str, *cells: str) -> Notebook:
-        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    def opened(lab: Lab, path: str) -> Notebook:
+        context = chromium.new_context(viewport=_SIZE)
         contexts.append(context)
-        return Notebook(context.new_page(), lab, lab.write(name, *cells), shots)
+        return Notebook(context.new_page(), lab, path, shots)
 
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def notebook(open_notebook: Callable[..., Notebook], lab: Lab) -> Callable[..., Notebook]:
+    """Return what opens a notebook of cells: `notebook("name", "cell", "cell")`."""
+    return lambda name, *cells: open_notebook(lab, lab.write(name, *cells))
+
+
+@pytest.fixture(scope="module")
+def notebook_of_file(open_notebook: Callable[..., Notebook], lab: Lab) -> Callable[..., Notebook]:
+    """Return the same for what all tests of a file share."""
+    return lambda name, *cells: open_notebook(lab, lab.write(name, *cells))

@@ -45,8 +45,8 @@ def click(here: Any, x: float, y: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(notebook) -> Any:
-    opened = notebook("view", START, "sliders = view.sliders(); sliders")
+def shown(notebook_of_file) -> Any:
+    opened = notebook_of_file("view", START, "sliders = view.sliders(); sliders")
     opened.run()
     return opened
 

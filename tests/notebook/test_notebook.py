@@ -80,6 +80,10 @@ def test_a_run_gives_its_outputs_and_the_same_call_finds_them_again(capsys):
     assert "smooth_gaussian: done" in capsys.readouterr().err
     again = nb.tools.smooth_gaussian(image="m1/two_blobs", **example.params)
     assert again.refs == result.refs
+    shown = result._repr_html_()
+    assert "<b>smooth_gaussian</b> made:" in shown
+    assert "data:image/png;base64," in shown
+    assert f"smooth_gaussian {get_tool('smooth_gaussian').version} from m1/two_blobs, " in shown
     named = nb.tools.smooth_gaussian(image="m1/two_blobs", out="m1/soft", sigma_um=3.0)
     assert named.refs == {"image": "m1/soft"}
     with pytest.raises(KeyError, match="'labels'; the run made image"):
@@ -93,7 +97,7 @@ def test_a_wrong_call_names_what_is_wrong():
         nb.tools.smooth_gaussian()
     with pytest.raises(CallError, match=r"outputs image, positions; give out=\{port: ref\}"):
         nb.tools.stitch(tiles="m1/tiles", out="m1/x")
-    assert nb.tools.smooth_gaussian.plan(image="m1/two_blobs", sigma_um=2)
+    assert nb.tools.smooth_gaussian.plan(image="m1/two_blobs", sigma_um=2, dataset="mine")
 
 
 @pytest.mark.slow
