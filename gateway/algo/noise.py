@@ -11,7 +11,7 @@ LEVELS = 4096
 DEPARTURES = 512
 """Bins of departure: 4 per octave from 2^-64 to 2^64; bin 0 also holds zero."""
 SIZES = 2048
-"""Bins of `count_sizes`."""
+"""Bins of `count_sizes` for each sign."""
 ALONG_X = 2
 POOLED = 5
 """Neighbouring grey levels that are judged together."""
@@ -92,7 +92,7 @@ def level_of(value: Any) -> NDArray[np.int64]:
 def count_sizes(
     response: NDArray[np.float32], start: NDArray[Any], absent: NDArray[np.bool_] | None = None
 ) -> NDArray[np.int64]:
-    """Count the absolute values of a filtered block in 8 bins per octave, 2048 in all.
+    """Count the values of a filtered block by size, in 8 bins per octave.
 
     Every second plane and row is looked at, by position in the volume.
 
@@ -100,23 +100,41 @@ def count_sizes(
         response: `zyx` block.
         start: Its position in the volume.
         absent: Voxels of the block not to count.
+
+    Returns:
+        `SIZES` counts of what is not below zero, then as many of what is.
     """
     rows = response[int(start[0]) % 2 :: 2, int(start[1]) % 2 :: 2]
     if absent is not None:
         rows = rows[~absent[int(start[0]) % 2 :: 2, int(start[1]) % 2 :: 2]]
-    bits = np.abs(rows).view(np.uint32) >> 20
-    return np.bincount(bits.ravel(), minlength=SIZES).astype(np.int64)
+    bits = np.ascontiguousarray(rows, np.float32).view(np.uint32) >> 20  # the sign comes first
+    return np.bincount(bits.ravel(), minlength=2 * SIZES).astype(np.int64)
 
 
 def median_size(counts: NDArray[np.int64]) -> float:
-    """Return the median of what `count_sizes` counted, to the middle of its bin."""
-    total = np.cumsum(counts)
+    """Return the median size of what `count_sizes` counted, to the middle of its bin."""
+    total = np.cumsum(counts[:SIZES] + counts[SIZES:])
     if total[-1] == 0:
         return 0.0
     position = int(np.searchsorted(total, (total[-1] + 1) // 2))
     edges = np.asarray([position, position + 1], np.uint32) << 20
     low, high = edges.astype(np.uint32).view(np.float32).astype(np.float64)
     return float((low + high) / 2) if position else 0.0
+
+
+def dark_share(counts: NDArray[np.int64], size: float) -> float:
+    """Return how many values are below minus a size, over how many are above it; 0 for none.
+
+    It is near 1 for a texture, which has as many dark spots as bright ones, and near 0 where
+    bright things lie in the dark, however crowded they are.
+
+    Args:
+        counts: Of `count_sizes`.
+        size: At least zero.
+    """
+    first = int(np.asarray(size, np.float32).view(np.uint32)) >> 20
+    bright, dark = int(counts[first:SIZES].sum()), int(counts[SIZES + first :].sum())
+    return dark / max(bright, 1)
 
 
 @njit(cache=True, nogil=True)

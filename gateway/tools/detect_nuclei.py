@@ -19,7 +19,7 @@ from gateway.algo.nodata import (
     lowest_levels,
     may_have_gap,
 )
-from gateway.algo.noise import SIZES, add_surveys, median_size, noise_curve, survey
+from gateway.algo.noise import SIZES, add_surveys, noise_curve, survey
 from gateway.algo.nuclei_choice import choose_nuclei
 from gateway.errors import CallError, FormatError
 from gateway.toolkit.define import tool
@@ -39,7 +39,6 @@ _FEWEST_VOXELS = 2
 _MOST_VOXELS = 400
 _MASK_WIDTH = 16
 """Bins across a nucleus that are fine enough for its mask."""
-_SPREAD = 1.4826  # standard deviation over median absolute value, of a normal distribution
 
 
 _HALF = 0.5
@@ -95,7 +94,8 @@ def detect_nuclei(
     the camera changes nothing. Masks grow from each centre to about half the contrast, and never
     further than three quarters of a diameter. The result does not depend on how the volume is
     cut. A lowest value that a gap of empty grey levels parts from the data, in pieces larger than
-    nuclei, is taken for the fill of a stitched or turned volume: nothing is found in it.
+    nuclei, is taken for the fill of a stitched or turned volume: nothing is found in it. A texture
+    of the size of nuclei, with as many dark spots as bright ones, holds none.
 
     Args:
         image: The volume; nuclei are brighter than what is around them.
@@ -299,7 +299,7 @@ def _find(work: Work) -> Arrays:
     start, stop = grid.core(work.box.start, work.box.stop)
     if any(b <= a for a, b in zip(start, stop, strict=True)):
         empty: dict[str, NDArray[Any]] = {name: np.zeros(0) for name in COLUMNS}
-        return empty | {"texture": np.zeros(SIZES, np.int64), "black": np.zeros(0, np.float32)}
+        return empty | {"texture": np.zeros(2 * SIZES, np.int64), "black": np.zeros(0, np.float32)}
     bins = _read_bins(work, grid, *_around(start, stop, blob.margin))
     curve = work.state["survey"]["curve"]
     found = find_blobs(bins.mean, start, grid.shape, blob, curve, missing=bins.missing)
@@ -325,8 +325,8 @@ def _merge_found(blocks: Iterable[Arrays], work: Work) -> Arrays:
     black = np.concatenate([b["black"] for b in found])
     chosen = choose_nuclei(
         blobs,
+        texture,
         black=float(black.min()),
-        spread=_SPREAD * median_size(texture),
         sensitivity=_settings(work)[3],
     )
     blobs = {name: column[chosen] for name, column in blobs.items()}

@@ -8,6 +8,7 @@ from gateway.algo.noise import (
     SIZES,
     add_surveys,
     count_sizes,
+    dark_share,
     level_of,
     median_size,
     noise_curve,
@@ -59,7 +60,7 @@ def test_grey_levels_keep_their_order() -> None:
 def test_no_voxel_no_noise() -> None:
     none = np.zeros(0, np.int64)
     assert not noise_curve(none, none).any()
-    assert median_size(np.zeros(SIZES, np.int64)) == 0
+    assert median_size(np.zeros(2 * SIZES, np.int64)) == 0
 
 
 def test_the_median_of_counts_is_that_of_the_values() -> None:
@@ -67,3 +68,13 @@ def test_the_median_of_counts_is_that_of_the_values() -> None:
     counts = count_sizes(values, np.array([3, 4, 0]))
     assert median_size(counts) == pytest.approx(np.median(abs(values)), rel=0.1)
     assert median_size(count_sizes(np.zeros((4, 4, 4), np.float32), np.zeros(3))) == 0
+
+
+def test_the_share_of_dark_values() -> None:
+    values = np.array([[[5.0, 5, 5, 5, 1, -1, -1, -5]]], np.float32)
+    counts = count_sizes(values, np.zeros(3))
+    assert dark_share(counts, 4.0) == pytest.approx(1 / 4)
+    assert dark_share(counts, 0.5) == pytest.approx(3 / 5)
+    assert dark_share(counts, 50.0) == 0
+    normal = np.random.default_rng(3).normal(0, 1, (40, 40, 40)).astype(np.float32)
+    assert dark_share(count_sizes(normal, np.zeros(3)), 1.5) == pytest.approx(1, abs=0.1)

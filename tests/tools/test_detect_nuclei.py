@@ -317,6 +317,25 @@ def test_nothing_is_found_where_nothing_is(image) -> None:
     assert not masks.any()
 
 
+@pytest.mark.parametrize("sigma", [1.2, 1.8, 2.8])
+def test_a_texture_of_the_size_of_nuclei_holds_none(sigma) -> None:
+    random = np.random.default_rng(11)
+    texture = ndimage.gaussian_filter(random.standard_normal((48, 64, 64)), sigma, mode="wrap")
+    image = random.poisson(1000 + 150 * texture / texture.std()).astype(np.uint16)
+    table, _ = detect(image, 7.0)
+    assert len(table["label"]) <= 1  # a thousand, if it is taken for a crowd
+
+
+def test_nuclei_in_a_texture_are_found() -> None:
+    image, _, centres = scene()
+    random = np.random.default_rng(12)
+    texture = ndimage.gaussian_filter(random.standard_normal(image.shape), 1.8, mode="wrap")
+    rough = np.clip(image + 20 + 12 * texture / texture.std(), 0, None).astype(np.uint16)
+    table, _ = detect(rough, 7.0)
+    assert matched(positions(table), centres, 1.5) == len(centres)
+    assert len(table["label"]) <= len(centres) + 1
+
+
 def test_a_single_bright_voxel_is_one_object_or_none() -> None:
     image = np.zeros((15, 15, 15), np.uint16)
     image[7, 8, 9] = 60000
