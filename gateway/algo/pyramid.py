@@ -282,8 +282,12 @@ def _mode_pairs(rows: tuple[Voxels, Voxels, Voxels, Voxels], out: Voxels, window
 def _most_frequent(window: Voxels, count: int) -> Any:
     best, best_count = window[0], 0
     for i in range(count):
+        if best_count > count - i:  # no label that first comes here can be as frequent
+            break
         label, same = window[i], 0
-        for j in range(count):
+        if i and label == best:
+            continue
+        for j in range(i, count):
             same += window[j] == label
         # Zero less one wraps to the largest number: it loses every tie.
         wins = same == best_count and label - window.dtype.type(1) < best - window.dtype.type(1)
