@@ -52,11 +52,13 @@ check: install
 
 unit: install
 	@echo "==> unit tests"
-	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub"
+	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub and not galaxy"
 
 test: install
 	@echo "==> all tests (set GATEWAY_TEST_DATA to the folder of real volumes to include those)"
-	@$(BIN)/pytest -n $(NUMBER_OF_TEST_WORKERS)
+	@$(BIN)/pytest -n $(NUMBER_OF_TEST_WORKERS) -m "not galaxy"
+	@echo "==> one Galaxy for all tests that need it"
+	@$(BIN)/pytest -m galaxy
 
 bench: install
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable '.[dev,bench]' \
@@ -79,7 +81,7 @@ wheel-test: install
 	$(PYTHON) -m venv "$$work/venv"; \
 	VIRTUAL_ENV="$$work/venv" $(BIN)/uv pip install --quiet --constraint constraints.txt "$$(ls $$work/*.whl)[test]"; \
 	cp -r tests "$$work/tests"; cp pyproject.toml "$$work/pyproject.toml"; cd "$$work"; \
-	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub" \
+	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub and not galaxy" \
 	  --ignore tests/test_shape.py tests
 
 clean:

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import requests
 from bioblend import ConnectionError as BioblendError
 from bioblend.galaxy import GalaxyInstance
+from bioblend.galaxy.datasets import DatasetStateException
 from blake3 import blake3
 
 from gateway.errors import CallError, NotFoundError, RunError, StoreError
@@ -19,6 +19,7 @@ from gateway.galaxy.volref import Volref
 _LOOK_S = 2.0
 _GOOD = frozenset({"ok"})
 _BAD = frozenset({"error", "failed", "deleted", "paused", "discarded", "stopped"})
+_INPUTS = ("data_input", "data_collection_input", "parameter_input")
 Listener = Callable[["Step"], None]
 
 
@@ -61,21 +62,44 @@ class GalaxyClient:
             made = found[0] if found else self._galaxy.histories.create_history(name)
         return str(made["id"])
 
-    def send(self, volref: Volref, history: str) -> str:
-        """Put a thing of the store into a history, by name; returns the id of its dataset."""
-        with self._asking():
-            answer = self._galaxy.tools.paste_content(
-                volref.to_text(), history, file_type=datatype(volref.kind), file_name=volref.ref
-            )
-            dataset = str(answer["outputs"][0]["id"])
-        self._wait_dataset(dataset)
-        return dataset
+    def send(self, volrefs: Sequence[Volref], history: str) -> list[str]:
+        """Put things of the store into a history, by name, all at once.
 
-    def publish_workflow(self, document: str) -> str:
+        Args:
+            volrefs: What to send.
+            history: Id of the history.
+
+        Returns:
+            The ids of its datasets, in the order given.
+
+        Raises:
+            RunError: Galaxy did not take one.
+        """
+        items = [
+            {
+                "src": "pasted",
+                "paste_content": volref.to_text(),
+                "ext": datatype(volref.kind),
+                "name": volref.ref,
+            }
+            for volref in volrefs
+        ]
+        target = {"destination": {"type": "hdas"}, "items": items}
+        with self._asking():
+            answer = self._galaxy.make_post_request(
+                f"{self._url}/api/tools/fetch", {"history_id": history, "targets": [target]}
+            )
+        made = [str(output["id"]) for output in answer["outputs"]]
+        for dataset in made:
+            self._wait_dataset(dataset)
+        return made
+
+    def publish_workflow(self, document: str, *, published: bool = False) -> str:
         """Import a workflow file, or find the same one of before; returns its id.
 
         Args:
             document: Content of a `.gxwf.yml` file.
+            published: Whether all users see it.
         """
         mark = f"gateway{blake3(document.encode()).hexdigest(12)}"
         with self._asking():
@@ -83,7 +107,7 @@ class GalaxyClient:
                 if mark in (found.get("tags") or []):
                     return str(found["id"])
             imported = self._galaxy.workflows.import_workflow_dict({"yaml_content": document})
-            self._galaxy.workflows.update_workflow(imported["id"], tags=[mark])
+            self._galaxy.workflows.update_workflow(imported["id"], tags=[mark], published=published)
         return str(imported["id"])
 
     def find_workflow(self, name: str) -> str:
@@ -100,6 +124,13 @@ class GalaxyClient:
         names = ", ".join(sorted(repr(workflow["name"]) for workflow in known)) or "none"
         raise NotFoundError(f"Galaxy has no workflow {name!r}; there is {names}")
 
+    def inputs(self, workflow: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the labels of all inputs of a workflow, and of those that are datasets."""
+        with self._asking():
+            steps = self._galaxy.workflows.export_workflow_dict(workflow)["steps"].values()
+        kinds = {s["label"]: s["type"] for s in steps if s["type"] in _INPUTS}
+        return tuple(kinds), tuple(n for n, kind in kinds.items() if kind == "data_input")
+
     def invoke(self, workflow: str, inputs: Mapping[str, Any], history: str) -> Invocation:
         """Set a workflow going.
 
@@ -115,7 +146,7 @@ class GalaxyClient:
         with self._asking():
             described = self._galaxy.workflows.show_workflow(workflow)
             labels = [item["label"] for item in described["inputs"].values()]
-            given = {_match(name, labels): _input(value) for name, value in inputs.items()}
+            given = {match_label(name, labels): _input(v) for name, v in inputs.items()}
             answer = self._galaxy.workflows.invoke_workflow(
                 workflow, inputs=given, history_id=history, inputs_by="name"
             )
@@ -202,19 +233,18 @@ class GalaxyClient:
         """Say what is wrong with a request in the gateway's own errors."""
         try:
             yield
-        except (BioblendError, requests.RequestException) as error:
+        except (BioblendError, DatasetStateException, requests.RequestException) as error:
             body = getattr(error, "body", None)
             said = str(body or error).strip().splitlines()[0][:300]
             raise StoreError(f"the Galaxy at {self._url} did not do it: {said}") from error
 
 
-def workflow_files(folder: Path) -> dict[str, Path]:
-    """Return the workflow files of a folder by their short name."""
-    found = sorted(folder.glob("*.gxwf.yml"))
-    return {path.name.removesuffix(".gxwf.yml"): path for path in found}
+def match_label(name: str, labels: Sequence[str]) -> str:
+    """Return the label that a name means: itself, or the one that it begins, in any case.
 
-
-def _match(name: str, labels: Sequence[str]) -> str:
+    Raises:
+        CallError: None, or several.
+    """
     if name in labels:
         return name
     close = [label for label in labels if label.lower().startswith(name.lower())]

@@ -8,6 +8,7 @@ import click
 from gateway.errors import CallError, GatewayError
 from gateway.galaxy.job import run_job
 from gateway.galaxy.publish import write_examples, write_tools
+from gateway.galaxy.remote_command import invoke, publish, send
 from gateway.galaxy.server_command import down, status, up
 from gateway.service.gateway import open_gateway
 
@@ -62,5 +63,5 @@ def examples(folder: Path) -> None:
             click.echo(str(path))
 
 
-for command in (up, down, status):
+for command in (up, down, status, publish, send, invoke):
     main.add_command(command)

@@ -14,15 +14,27 @@ EXAMPLES = "examples"
 """The dataset that holds what the tests of the tools run on."""
 
 
+WORKFLOWS = Path(__file__).parent / "workflows"
+_SUFFIX = ".gxwf.yml"
+
+
 def tool_files() -> dict[str, str]:
     """Return path below `galaxy_tools` and content of the XML of every tool."""
     return {f"{spec.id}/{spec.id}.xml": render_tool(spec) for spec in list_tools()}
 
 
+def workflow_files() -> dict[str, str]:
+    """Return the short name and the content of every workflow."""
+    found = sorted(WORKFLOWS.glob(f"*{_SUFFIX}"))
+    return {path.name.removesuffix(_SUFFIX): path.read_text(encoding="utf-8") for path in found}
+
+
 def write_tools(folder: Path) -> list[Path]:
-    """Write the XML of every tool; returns the files that changed."""
+    """Write the XML of every tool and all workflows; returns the files that changed."""
+    files = tool_files()
+    files |= {f"workflows/{name}{_SUFFIX}": text for name, text in workflow_files().items()}
     changed = []
-    for name, content in tool_files().items():
+    for name, content in files.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != content:
             path.parent.mkdir(parents=True, exist_ok=True)

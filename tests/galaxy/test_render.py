@@ -2,20 +2,23 @@
 
 import importlib
 import re
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 
 from gateway.errors import CallError
 from gateway.galaxy.form import read_form
-from gateway.galaxy.publish import tool_files, write_tools
-from gateway.galaxy.render import render_tool
+from gateway.galaxy.publish import WORKFLOWS, tool_files, workflow_files, write_tools
+from gateway.galaxy.render import output_name, render_tool
 from gateway.service.toolbox import list_tools
 from gateway.toolkit.call import check_settings
 from gateway.toolkit.define import SPEC_ATTRIBUTE
+from gateway.toolkit.fields import fields_of
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Galaxy's own library warns of itself
@@ -32,6 +35,34 @@ def test_the_committed_xml_is_what_the_tools_say():
     assert found == set(files), "run `make docs`"
     for name, content in files.items():
         assert (FOLDER / name).read_text() == content, f"{name} is old: run `make docs`"
+
+
+@pytest.mark.skipif(not FOLDER.is_dir(), reason="the checkout is not here, only the wheel")
+def test_the_committed_workflows_are_those_of_the_package():
+    found = {path.name: path.read_text() for path in (FOLDER / "workflows").iterdir()}
+    assert found == {f"{name}.gxwf.yml": text for name, text in workflow_files().items()}
+
+
+@pytest.mark.parametrize("name", workflow_files())
+def test_galaxys_linter_has_nothing_against_a_workflow(name):
+    path = WORKFLOWS / f"{name}.gxwf.yml"
+    program = Path(sys.executable).with_name("gxwf-lint")
+    done = subprocess.run([program, path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", workflow_files())
+def test_a_workflow_names_tools_and_settings_that_there_are(name):
+    workflow = yaml.safe_load(workflow_files()[name])
+    specs = {f"gateway_{spec.id}": spec for spec in list_tools()}
+    for label, step in workflow["steps"].items():
+        spec = specs[step["tool_id"]]
+        assert step["tool_version"] == spec.version, label
+        outputs = {output_name(spec, port) for port in spec.outputs}
+        assert set(step["out"]) <= outputs, label
+        known = {*spec.inputs, *(field.name for field in fields_of(spec)), "save"}
+        assert {given.split("|")[0] for given in step["in"]} <= known, label
+        assert set(step["tool_state"]) <= known, label
 
 
 @pytest.mark.parametrize("spec", list_tools(), ids=lambda spec: spec.id)
@@ -170,7 +201,7 @@ def test_a_form_of_another_version_is_refused(odd):
 
 
 def test_only_what_changed_is_written(tmp_path):
-    assert len(write_tools(tmp_path)) == len(tool_files())
+    assert len(write_tools(tmp_path)) == len(tool_files()) + len(workflow_files())
     assert write_tools(tmp_path) == []
 
 

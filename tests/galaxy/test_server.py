@@ -97,7 +97,7 @@ def test_jobs_of_the_gateway_know_its_home_and_those_of_galaxy_do_not(site):
     assert "env" not in execution["environments"]["here"]
     assert {"id": "__DATA_FETCH__", "environment": "here"} in jobs["tools"]
     runner = jobs["runners"][execution["environments"]["gateway"]["runner"]]
-    assert runner["workers"] == 3
+    assert runner == {"load": "gateway_volref.runner:ResumingRunner", "workers": 3}
 
 
 def test_volrefs_are_sniffed_before_galaxys_own_json():

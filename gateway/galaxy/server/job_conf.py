@@ -12,7 +12,8 @@ import yaml
 from gateway.galaxy.server.site import Site
 
 _LOADERS = {
-    "local": "galaxy.jobs.runners.local:LocalJobRunner",
+    "here": "galaxy.jobs.runners.local:LocalJobRunner",
+    "gateway": "gateway_volref.runner:ResumingRunner",
 }
 GALAXYS_OWN = ("__DATA_FETCH__", "__SET_METADATA__", "__EXPORT_HISTORY__", "__IMPORT_HISTORY__")
 """Jobs of Galaxy itself, which stay on its machine."""
@@ -25,10 +26,12 @@ def render_jobs(site: Site, *, workers: int) -> str:
         site: The Galaxy.
         workers: Jobs that run at a time on this machine.
     """
-    runners: dict[str, Any] = {"local": {"load": _LOADERS["local"], "workers": workers}}
+    runners: dict[str, Any] = {
+        name: {"load": load, "workers": workers} for name, load in _LOADERS.items()
+    }
     environments: dict[str, Any] = {
-        "here": {"runner": "local"},
-        "gateway": {"runner": "local", "env": job_environment(site)},
+        "here": {"runner": "here"},
+        "gateway": {"runner": "gateway", "env": job_environment(site)},
     }
     document = {
         "runners": runners,

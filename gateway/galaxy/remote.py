@@ -1,0 +1,79 @@
+"""Which Galaxy is meant and as whom: the one of a home, or another one by address and key."""
+
+import os
+import secrets
+from pathlib import Path
+
+import requests
+from bioblend import ConnectionError as BioblendError
+from bioblend.galaxy import GalaxyInstance
+
+from gateway.errors import ConflictError, ForbiddenError
+from gateway.galaxy.client import GalaxyClient
+from gateway.galaxy.server.configuration import ADMIN_KEY
+from gateway.galaxy.server.process import answers
+from gateway.galaxy.server.site import Site
+
+KEY_VARIABLE = "GALAXY_API_KEY"
+
+
+def client_elsewhere(url: str) -> GalaxyClient:
+    """Return a client of any Galaxy, as whose key is in the environment.
+
+    Raises:
+        ForbiddenError: There is no key.
+    """
+    key = os.environ.get(KEY_VARIABLE)
+    if not key:
+        raise ForbiddenError(
+            f"no key for the Galaxy at {url}; put your API key, from User, Preferences, Manage API "
+            f"key there, into the environment variable {KEY_VARIABLE}"
+        )
+    return GalaxyClient(url, key)
+
+
+def client_here(site: Site, address: str) -> GalaxyClient:
+    """Return a client of a home's own Galaxy as any of its users, whom it then knows.
+
+    Whoever may read the home administers its Galaxy, so this gives nobody more than they have.
+
+    Raises:
+        ConflictError: It does not run.
+        ForbiddenError: The home is somebody else's.
+    """
+    key = _admin_key(site.root / f"{ADMIN_KEY}.secret")
+    if key is None or not answers(site):
+        raise ConflictError(
+            f"the Galaxy of {site.home} does not answer at {site.url}/; start it with "
+            "`gateway-galaxy up`, or name another one with --url"
+        )
+    admin = GalaxyInstance(site.url, key=key)
+    try:
+        known = {user["email"]: user["id"] for user in admin.users.get_users()}
+        user = known.get(address) or _make_user(admin, site, address)
+        return GalaxyClient(site.url, admin.users.get_or_create_user_apikey(user))
+    except (BioblendError, requests.RequestException) as error:
+        raise ConflictError(
+            f"the Galaxy at {site.url} has no user {address!r}, and makes none: {error}"
+        ) from error
+
+
+def _make_user(admin: GalaxyInstance, site: Site, address: str) -> str:
+    if site.behind_hub:
+        return str(admin.users.create_remote_user(address)["id"])
+    # nobody knows the password: such a user comes in by keys, or gets one from an administrator
+    name = address.partition("@")[0].lower()
+    made = admin.users.create_local_user(name, address, secrets.token_urlsafe(24))
+    return str(made["id"])
+
+
+def _admin_key(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ForbiddenError(
+            f"{path} cannot be read: {error.strerror}; ask who runs this Galaxy for a key, and "
+            f"put it into the environment variable {KEY_VARIABLE}"
+        ) from error
