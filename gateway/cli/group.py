@@ -61,6 +61,7 @@ COMMANDS: Mapping[str, Entry] = {
         ("replay", "replay", "Run again what made a thing and compare the digests."),
         ("clean", "clean", "Remove what runs that nobody will resume left behind."),
         ("leases", "leases", "See who holds which GPU, hold one for a command, and take one back."),
+        ("galaxy", "galaxy", "Start a Galaxy with all tools, and run workflows in one."),
         ("catalog", "catalog", "Look after the catalogue."),
     )
 }

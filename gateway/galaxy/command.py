@@ -1,7 +1,10 @@
 """`gateway-galaxy`: what Galaxy's jobs and administrators call."""
 
+import signal
 import sys
+import threading
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -37,10 +40,25 @@ def main() -> None:
 @click.option("--user", required=True, help="E-mail address of the Galaxy user.")
 def run(tool: str, version: str, form: Path, user: str) -> None:
     """Run TOOL as a job of Galaxy: writes a volref for every output into this folder."""
+    cancel = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        cancel.set()
+        raise KeyboardInterrupt
+
+    # how Galaxy cancels a job: what is under way ends tidily, and a GPU comes back at once
+    signal.signal(signal.SIGTERM, stop)
     gateway = open_gateway()
     with gateway.catalogue:
         for path in run_job(
-            gateway, tool, version=version, form=form, user=user, folder=Path.cwd()
+            gateway,
+            tool,
+            version=version,
+            form=form,
+            user=user,
+            folder=Path.cwd(),
+            cancel=cancel,
         ):
             click.echo(path.name)
 

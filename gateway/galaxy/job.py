@@ -1,7 +1,10 @@
 """What a Galaxy job does: form in, run, volrefs out, with the rights of its Galaxy user."""
 
 import json
-from collections.abc import Mapping
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,8 @@ from gateway.service.access.people import find_person
 from gateway.service.access.rights import require
 from gateway.service.calls import call_from_words
 from gateway.service.gateway import Gateway
+from gateway.service.leases.holding import Wanted, holding
+from gateway.service.leases.lent import lent_environment
 from gateway.service.listing import show_entry
 from gateway.service.runs import run_options, run_tool
 from gateway.toolkit.call import Call
@@ -25,7 +30,14 @@ _NAME_DIGITS = 10
 
 
 def run_job(
-    gateway: Gateway, tool: str, *, version: str, form: Path, user: str, folder: Path
+    gateway: Gateway,
+    tool: str,
+    *,
+    version: str,
+    form: Path,
+    user: str,
+    folder: Path,
+    cancel: threading.Event | None = None,
 ) -> list[Path]:
     """Run a tool as its form says and write a volref, or the file, for every output.
 
@@ -36,6 +48,7 @@ def run_job(
         form: JSON file that Galaxy wrote.
         user: E-mail address of the Galaxy user, as Galaxy itself says it.
         folder: Where outputs are written: the job's working folder.
+        cancel: Set it, from any thread, to stop.
 
     Returns:
         The files written.
@@ -58,8 +71,30 @@ def run_job(
     }
     dataset = _output_dataset(gateway, spec, actor, filled, inputs)
     call = _make_call(spec, filled, inputs, dataset, folder)
-    run_tool(gateway, call, run_options(gateway, tool=call.tool))
+    stop = cancel or threading.Event()
+    with _devices(gateway, spec, actor, stop):
+        options = run_options(gateway, tool=call.tool)
+        run_tool(gateway, call, options, cancel=stop, person=actor.person)
     return [_write(gateway, spec, port, ref, folder) for port, ref in call.outputs.items()]
+
+
+@contextmanager
+def _devices(
+    gateway: Gateway, spec: ToolSpec, actor: Actor, stop: threading.Event
+) -> Iterator[None]:
+    """Hold a GPU for a tool that wants one; a lease that is revoked stops the run."""
+    if not spec.resources.gpu or actor.person is None:
+        yield
+        return
+    wanted = Wanted(person=actor.person, purpose="galaxy")
+    with holding(gateway, wanted, lost=lambda _: stop.set(), cancel=stop) as lease:
+        before = dict(os.environ)
+        os.environ.update(lent_environment(lease.id, lease.devices))
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def actor_of_user(gateway: Gateway, user: str) -> Actor:

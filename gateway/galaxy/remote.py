@@ -10,6 +10,7 @@ from bioblend.galaxy import GalaxyInstance
 
 from gateway.errors import ConflictError, ForbiddenError
 from gateway.galaxy.client import GalaxyClient
+from gateway.galaxy.publish import workflow_files
 from gateway.galaxy.server.configuration import ADMIN_KEY
 from gateway.galaxy.server.process import answers
 from gateway.galaxy.server.site import Site
@@ -56,6 +57,19 @@ def client_here(site: Site, address: str) -> GalaxyClient:
         raise ConflictError(
             f"the Galaxy at {site.url} has no user {address!r}, and makes none: {error}"
         ) from error
+
+
+def publish_workflows(site: Site) -> list[str]:
+    """Put the gateway's workflows into a home's own Galaxy, for all; returns their names.
+
+    Raises:
+        ConflictError: It does not run.
+        StoreError: It does not take one.
+    """
+    client = client_here(site, site.admins[0])
+    for text in workflow_files().values():
+        client.publish_workflow(text, published=True)
+    return list(workflow_files())
 
 
 def _make_user(admin: GalaxyInstance, site: Site, address: str) -> str:

@@ -56,7 +56,8 @@ def publish(**whose: Any) -> None:
     """Put the gateway's workflows into Galaxy, for all of its users."""
     client = _client(**whose)
     for name, text in workflow_files().items():
-        click.echo(f"{name}: workflow {client.publish_workflow(text, published=True)}")
+        number = client.publish_workflow(text, published=True)
+        click.echo(f"{name}: workflow {number}, for all to use")
 
 
 @click.command()

@@ -11,6 +11,7 @@ from types import FrameType
 
 import click
 
+from gateway.galaxy.remote import publish_workflows
 from gateway.galaxy.server import environment, process
 from gateway.galaxy.server.configuration import write_configuration
 from gateway.galaxy.server.site import PREFIX, Site
@@ -41,6 +42,7 @@ def up(*, home: Path | None, port: int | None, behind_hub: bool, detach: bool) -
     running = process.start(site)
     try:
         process.wait_ready(site, running, say)
+        publish_workflows(site)
         say(f"Galaxy answers at {site.url}/")
     except BaseException:
         process.stop(site)
@@ -76,8 +78,16 @@ def status(*, home: Path | None, port: int | None, behind_hub: bool) -> None:
     click.echo(f"Galaxy runs, process {running.pid}, and {answers} at {site.url}/")
 
 
-def open_site(home: Path | None, *, port: int | None = None, behind_hub: bool = False) -> Site:
+def open_site(
+    home: Path | None, *, port: int | None = None, behind_hub: bool = False, prefix: str = PREFIX
+) -> Site:
     """Return the Galaxy of a home.
+
+    Args:
+        home: The home; None takes the one `GATEWAY_HOME` names.
+        port: The setting otherwise.
+        behind_hub: Whether people come to it through a proxy that says who they are.
+        prefix: Path under which the hub has it.
 
     Raises:
         SettingsError: No home is selected, or a setting is wrong.
@@ -90,7 +100,7 @@ def open_site(home: Path | None, *, port: int | None = None, behind_hub: bool = 
         programs=Path(sys.executable).parent,
         settings=settings,
         port=port or settings.galaxy_port,
-        prefix=PREFIX if behind_hub else "",
+        prefix=prefix if behind_hub else "",
         behind_hub=behind_hub,
     )
 

@@ -1,0 +1,1 @@
+"""What stands before Galaxy: signs people in through the hub and says to Galaxy who they are."""

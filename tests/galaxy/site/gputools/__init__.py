@@ -1,0 +1,1 @@
+"""A tool that wants a GPU, for the tests of jobs."""
