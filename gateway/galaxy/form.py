@@ -69,6 +69,8 @@ def _settings(
             value = _vector(spec, field, value)
         elif field.kind == "choice":
             value = _choice(spec, field, value)
+        elif field.numeric and str(value or "").strip().isdecimal():
+            value = int(str(value))
         elif field.kind == "list":
             value = [part.strip() for part in str(value or "").split(",") if part.strip()]
         if value in (None, "", []) and (field.optional or field.default is not None):

@@ -41,6 +41,8 @@ class Field:
     """It may be left empty, which is a value of its own."""
     default: Any = None
     bounds: Bounds = Bounds()
+    numeric: bool = False
+    """Of a text: digits alone are a number, not a name."""
     options: tuple[str, ...] = ()
     """Of a select."""
     parts: tuple["Field", ...] = ()
@@ -85,7 +87,8 @@ def _field(name: str, schema: dict[str, Any], defs: dict[str, Any], *, required:
     given = [part for part in variants if part.get("type") != "null"]
     common["optional"] = len(given) < len(variants)
     if len(given) > 1:  # a number or a name: text says both
-        return Field(**common, kind="text")
+        numeric = any(part.get("type") == "integer" for part in given)
+        return Field(**common, kind="text", numeric=numeric)
     (only,) = given
     if "enum" in only:
         return Field(**common, kind="select", options=tuple(map(str, only["enum"])))

@@ -106,6 +106,7 @@ def odd(
     width_um: Annotated[float, Field(gt=0, le=500)] | None = None,
     names: tuple[str, ...] | None = None,
     centre: tuple[Um, Um, Um] | None = None,
+    channel: Annotated[int, Field(ge=0)] | str = 0,
     count: Annotated[int, Field(ge=1)],
 ) -> ImageBlock:
     """Try `all` kinds of settings.
@@ -118,6 +119,7 @@ def odd(
         width_um: How wide.
         names: Which.
         centre: Where, z, y, x.
+        channel: Number or name.
         count: How many.
     """
     return image
@@ -159,6 +161,7 @@ FORM = {
     "width_um": "",
     "names": "a, b",
     "centre": {"z": "1", "y": "2", "x": "3"},
+    "channel": "3",
     "count": "4",
     "save": {"dataset": ""},
 }
@@ -175,8 +178,10 @@ def test_a_form_is_read_back_as_the_settings_it_shows(odd):
         "width_um": None,
         "names": ("a", "b"),
         "centre": (1.0, 2.0, 3.0),
+        "channel": 3,
         "count": 4,
     }
+    assert check_settings(odd, read_form(odd, FORM | {"channel": "red"}).settings).channel == "red"
     empty = FORM | {"centre": {"z": "", "y": "", "x": ""}, "names": ""}
     assert check_settings(odd, read_form(odd, empty).settings).centre is None
 
