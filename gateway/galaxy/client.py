@@ -166,12 +166,7 @@ class GalaxyClient:
                     told[step.job] = step.state
                     for listener in listeners:
                         listener(step)
-            for step in steps:
-                if step.state in _BAD:
-                    raise RunError(
-                        f"the workflow {invocation.workflow!r} stopped at {step.name!r}: "
-                        f"{step.reason or step.state}"
-                    )
+            _raise_failed(invocation, steps)
             if scheduled and all(step.state in _GOOD for step in steps):
                 return
             time.sleep(_LOOK_S)
@@ -237,6 +232,17 @@ class GalaxyClient:
             body = getattr(error, "body", None)
             said = str(body or error).strip().splitlines()[0][:300]
             raise StoreError(f"the Galaxy at {self._url} did not do it: {said}") from error
+
+
+def _raise_failed(invocation: Invocation, steps: Sequence[Step]) -> None:
+    # what comes after a step that failed is paused, and says nothing of why
+    failed = sorted((s for s in steps if s.state in _BAD), key=lambda step: step.state == "paused")
+    if failed:
+        step = failed[0]
+        raise RunError(
+            f"the workflow {invocation.workflow!r} stopped at {step.name!r}: "
+            f"{step.reason or step.state}"
+        )
 
 
 def match_label(name: str, labels: Sequence[str]) -> str:

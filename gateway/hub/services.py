@@ -94,6 +94,26 @@ def _web(facts: Facts) -> Behind:
     )
 
 
+def _galaxy(facts: Facts) -> Behind | None:
+    """Return the sign-in before Galaxy, which starts and stops Galaxy itself."""
+    if not facts.settings.galaxy:
+        return None
+    environment = {
+        **facts.given,
+        "GATEWAY_HOME": str(facts.home),
+        "GATEWAY_BASE_URL": f"{facts.front}/services/{SERVICE}",
+    }
+    return Behind(
+        name="galaxy",
+        command=[sys.executable, "-m", "gateway.galaxy.front"],
+        environment=environment,
+        token=facts.secrets.galaxy,
+        url=f"http://127.0.0.1:{facts.ports.galaxy}",
+        back=f"{facts.base}services/galaxy/oauth_callback",
+        scopes=["read:users:name", "read:roles:users"],
+    )
+
+
 def _culler(facts: Facts) -> Behind | None:
     """Return what stops notebook servers that nobody uses."""
     seconds = facts.settings.hub_idle_minutes * 60
@@ -105,4 +125,4 @@ def _culler(facts: Facts) -> Behind | None:
     return Behind(name="cull", command=[*command, f"--cull-every={every}"], scopes=scopes)
 
 
-_BEHIND: Sequence[Callable[[Facts], Behind | None]] = (_web, _culler)
+_BEHIND: Sequence[Callable[[Facts], Behind | None]] = (_web, _galaxy, _culler)

@@ -104,7 +104,8 @@ memory = "2GB"
 # The domain of the addresses that Galaxy gives to people.
 # galaxy_domain = "example.org"
 
-# A Galaxy of its own, `gateway-galaxy up`.
+# A Galaxy of its own: `gateway up` with this setting, or alone with `gateway-galaxy up`.
+# galaxy = true
 # galaxy_port = 8790
 # galaxy_admins = ["ana@example.org"]
 # galaxy_database = "postgresql://USER:PASSWORD@HOST/galaxy"

@@ -138,6 +138,8 @@ class Settings(HubSettings):
     galaxy_domain: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.\-]+$")
     """Domain of the addresses that Galaxy gives to people who come to it through the hub: `ana` is
     then `ana@DOMAIN` there. Unset, a Galaxy user is the person named by the whole address."""
+    galaxy: bool = False
+    """Whether `gateway up` runs Galaxy too, behind the hub; `--galaxy` says the same."""
     galaxy_port: Annotated[int, Field(ge=1, le=65535)] = 8790
     """Port on this machine of the Galaxy that `gateway-galaxy up` starts."""
     galaxy_admins: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from gateway.galaxy.front.hub import Hub, HubPlace
 from gateway.galaxy.front.names import address_of
 
 PREFIX = "/services/galaxy"
+SCOPE = "access:services!service=galaxy"
 WHO = {"domain": "lab.example", "reserved": ("admin@lab.example",)}
 SPOOFED = (
     "REMOTE_USER",
@@ -82,7 +83,8 @@ class World:
     """A hub and a Galaxy that answer by rule, and the application between them."""
 
     def __init__(self) -> None:
-        self.tokens = {"t-ana": {"kind": "user", "name": "ana", "admin": False}}
+        self.tokens = {"t-ana": {"kind": "user", "name": "ana", "scopes": [SCOPE]}}
+        self.tokens["ours"] = {"admin": False}
         self.asked: list[httpx.Request] = []
         place = HubPlace(
             api_url="http://hub/hub/api",
@@ -116,6 +118,8 @@ class World:
             return httpx.Response(200, json={"access_token": "t-ana"})
         token = request.headers["authorization"].removeprefix("token ")
         known = self.tokens.get(token)
+        if request.url.path.startswith("/hub/api/users/"):
+            assert token == "ours", "only the service itself may ask this"  # noqa: S105 - of nobody
         return httpx.Response(200, json=known) if known else httpx.Response(403)
 
     def _galaxy(self, request: httpx.Request) -> httpx.Response:
@@ -211,7 +215,7 @@ def test_bodies_are_streamed_to_galaxy(world, run):
 
 
 def test_a_reserved_name_is_stopped_before_galaxy(world, run):
-    world.tokens["t-adm"] = {"kind": "user", "name": "admin", "admin": False}
+    world.tokens["t-adm"] = {"kind": "user", "name": "admin", "scopes": [SCOPE]}
 
     async def ask():
         async with world.client() as client:
@@ -220,6 +224,19 @@ def test_a_reserved_name_is_stopped_before_galaxy(world, run):
     answer = run(ask())
     assert answer.status_code == 403
     assert "only administrators of the hub may" in answer.text
+    assert world.asked == []
+
+
+def test_a_token_made_for_another_service_opens_nothing(world, run):
+    world.tokens["t-web"] = {"kind": "user", "name": "ana", "scopes": ["read:users!user=ana"]}
+    world.tokens["t-srv"] = {"kind": "service", "name": "web", "scopes": [SCOPE]}
+
+    async def ask(token):
+        async with world.client() as client:
+            return await client.get(f"{PREFIX}/", headers={"Authorization": f"token {token}"})
+
+    assert run(ask("t-web")).status_code == 401
+    assert run(ask("t-srv")).status_code == 401
     assert world.asked == []
 
 

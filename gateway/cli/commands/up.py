@@ -15,6 +15,7 @@ from gateway.service.settings import find_home
     type=click.Choice(["auto", "local", "docker", "kube", "slurm"]),
     help="Where notebook servers start; the setting hub_spawner otherwise.",
 )
+@click.option("--galaxy", is_flag=True, help="Run Galaxy too; the first start installs it.")
 @click.option("--new-passwords", is_flag=True, help="Make new shared passwords and print them.")
 @shared_options
 @pass_shared
@@ -25,6 +26,7 @@ def command(
     host: str | None,
     port: int | None,
     spawner: str | None,
+    galaxy: bool,
     new_passwords: bool,
 ) -> None:
     """Start JupyterHub with the gateway behind it, under one sign-in.
@@ -33,7 +35,7 @@ def command(
     through one port. Prints the address and, at the first start, the passwords. Ctrl-C stops the
     hub, its proxy, the web service and, where they are local processes, the notebook servers.
     """
-    given = {"host": host, "hub_port": port, "hub_spawner": spawner}
+    given = {"host": host, "hub_port": port, "hub_spawner": spawner, "galaxy": galaxy or None}
     take_over_as_hub(
         find_home(shared.home), given, as_json=shared.json, new_passwords=new_passwords
     )

@@ -6,7 +6,8 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from typing import Any
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -132,9 +133,21 @@ class Hub:
         return known
 
     async def _ask(self, token: str) -> Known | None:
+        said = await self._get("/user", token)
+        if said is None or said.get("kind") != "user" or not isinstance(said.get("name"), str):
+            return None
+        # a token that was made for another service does not open this one
+        own = f"access:services!service={self._place.client_id.removeprefix('service-')}"
+        if not {own, "access:services"} & {str(scope) for scope in said.get("scopes", ())}:
+            return None
+        name = said["name"]
+        standing = await self._get(f"/users/{quote(name, safe='')}", self._place.token)
+        return Known(name=name, administrator=bool(standing and standing.get("admin") is True))
+
+    async def _get(self, path: str, token: str) -> dict[str, Any] | None:
         header = {"Authorization": f"token {token}"}
         try:
-            answer = await self._client.get(f"{self._place.api_url}/user", headers=header)
+            answer = await self._client.get(f"{self._place.api_url}{path}", headers=header)
             if answer.status_code in _UNKNOWN:
                 return None
             answer.raise_for_status()
@@ -143,6 +156,4 @@ class Hub:
             raise SignInError(
                 f"the hub does not answer ({type(error).__name__}); try again in a minute"
             ) from None
-        if said.get("kind") != "user" or not isinstance(said.get("name"), str):
-            return None
-        return Known(name=said["name"], administrator=said.get("admin") is True)
+        return said if isinstance(said, dict) else None

@@ -44,7 +44,11 @@ def render_jobs(site: Site, *, workers: int) -> str:
 
 def job_environment(site: Site) -> list[dict[str, str]]:
     """Return the variables of a job of the gateway."""
-    return [
-        {"name": "PATH", "value": f"{site.programs}:/usr/local/bin:/usr/bin:/bin"},
-        {"name": "GATEWAY_HOME", "value": str(site.home)},
-    ]
+    values = {
+        "PATH": f"{site.programs}:/usr/local/bin:/usr/bin:/bin",
+        "GATEWAY_HOME": str(site.home),
+    }
+    if site.behind_hub:
+        # people of the hub are people of the gateway by what stands before this domain
+        values["GATEWAY_GALAXY_DOMAIN"] = site.domain
+    return [{"name": name, "value": value} for name, value in values.items()]
