@@ -20,7 +20,8 @@ from gateway.service.settings import read_settings
 
 SAMPLE = """<?xml version="1.0"?>
 <datatypes>
-  <registration><datatype extension="json" type="galaxy.datatypes.text:Json"/></registration>
+  <registration><datatype extension="json" type="galaxy.datatypes.text:Json">
+    <display file="elsewhere.xml"/></datatype></registration>
   <sniffers><sniffer type="galaxy.datatypes.text:Json"/></sniffers>
 </datatypes>
 """
@@ -110,6 +111,7 @@ def test_volrefs_are_sniffed_before_galaxys_own_json():
         f"volref_{kind}" for kind in ("image", "labels", "points", "transform", "tiles")
     ]
     assert datatypes[0].find("display").get("file") == "/x/display.xml"
+    assert [item.get("file") for item in root.iter("display")] == ["/x/display.xml"] * 5
     with pytest.raises(ValueError, match="has no registration, or no sniffers"):
         render_datatypes("<datatypes/>", None)
 
@@ -124,7 +126,7 @@ def test_all_that_is_written_is_its_owners_alone(site):
     write_configuration(site)
     names = {path.name for path in site.config.iterdir()}
     assert names >= {"galaxy.yml", "job_conf.yml", "tool_conf.xml", "datatypes_conf.xml"}
-    for path in site.config.rglob("*.yml"):
+    for path in site.config.glob("*.yml"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     assert stat.S_IMODE(site.root.stat().st_mode) == 0o700
     tools = ET.parse(site.config / "tool_conf.xml").findall(".//section[@id='brain']/tool")  # noqa: S314 - ours

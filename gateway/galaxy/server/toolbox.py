@@ -45,6 +45,9 @@ def render_datatypes(sample: str, display: Path | None) -> str:
     registration, sniffers = root.find("registration"), root.find("sniffers")
     if registration is None or sniffers is None:
         raise ValueError("Galaxy's list of datatypes has no registration, or no sniffers")
+    for datatype in registration:
+        for display in datatype.findall("display"):
+            datatype.remove(display)  # Galaxy's own lead to sites elsewhere
     common = {"mimetype": "application/json", "display_in_upload": "true"}
     for number, (kind, type_) in enumerate(_CLASSES.items()):
         extension = f"volref_{kind}"
