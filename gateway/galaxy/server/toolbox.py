@@ -46,8 +46,8 @@ def render_datatypes(sample: str, display: Path | None) -> str:
     if registration is None or sniffers is None:
         raise ValueError("Galaxy's list of datatypes has no registration, or no sniffers")
     for datatype in registration:
-        for display in datatype.findall("display"):
-            datatype.remove(display)  # Galaxy's own lead to sites elsewhere
+        for link in datatype.findall("display"):
+            datatype.remove(link)  # Galaxy's own lead to sites elsewhere
     common = {"mimetype": "application/json", "display_in_upload": "true"}
     for number, (kind, type_) in enumerate(_CLASSES.items()):
         extension = f"volref_{kind}"
