@@ -99,6 +99,10 @@ def test_jobs_of_the_gateway_know_its_home_and_those_of_galaxy_do_not(site):
     assert {"id": "__DATA_FETCH__", "environment": "here"} in jobs["tools"]
     runner = jobs["runners"][execution["environments"]["gateway"]["runner"]]
     assert runner == {"load": "gateway_volref.runner:ResumingRunner", "workers": 3}
+    assert "GATEWAY_GALAXY_DOMAIN" not in given, "people are those of the settings"
+    jobs = yaml.safe_load(render_jobs(hub_site(site), workers=1))
+    behind = jobs["execution"]["environments"]["gateway"]["env"]
+    assert {"name": "GATEWAY_GALAXY_DOMAIN", "value": "gateway.invalid"} in behind
 
 
 def test_volrefs_are_sniffed_before_galaxys_own_json():

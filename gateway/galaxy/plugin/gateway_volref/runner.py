@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from galaxy import model
 from galaxy.jobs.runners.local import LocalJobRunner
 
 from .datatypes import VolumeReference
@@ -27,7 +28,8 @@ class ResumingRunner(LocalJobRunner):
         _end(job.job_runner_external_id, job_wrapper.working_directory)
         # the number of a process of before may be somebody else's by now
         job_wrapper.set_external_id(None, job=job)
-        self.put(job_wrapper)
+        job_wrapper.change_state(model.Job.states.QUEUED, job=job)
+        self.mark_as_queued(job_wrapper)
 
     def _fail_job_local(self, job_wrapper: Any, message: str) -> None:
         if message != _STOPPED:
