@@ -1,8 +1,11 @@
 """The tools in a real Galaxy: with the rights of its users, and with the digests of everywhere."""
 
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +14,8 @@ import pytest
 from gateway.errors import NotFoundError, RunError
 from gateway.galaxy.client import Step
 from gateway.galaxy.publish import workflow_files
+from gateway.service.access.actor import Role
+from gateway.service.access.grants import grant
 from gateway.service.calls import call_from_words
 from gateway.service.runs import run_options, run_tool
 from gateway.service.toolbox import list_tools
@@ -19,6 +24,7 @@ from gateway.volumes.ref import parse_ref
 
 pytestmark = [pytest.mark.galaxy, pytest.mark.slow]
 WORKFLOW = "tiles_to_nuclei"
+PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,7 @@ def test_a_history_holds_names_only_and_says_what_they_name(real_galaxy, ana, me
     assert f"/api/v1/entries/{dataset}/{name}/thumbnail.png" in shown["peek"]
     (links,) = [app["links"] for app in shown["display_apps"] if "Brain" in app["label"]]
     assert [link["text"] for link in links] == ["open in viewer", "dataset page"]
-    link = real_galaxy.session("ana").get(
+    link = galaxy.make_get_request(
         f"{real_galaxy.url}{links[0]['href']}", allow_redirects=False, timeout=60
     )
     assert link.headers["location"] == "http://127.0.0.1:8700/d/ana-work/view"
@@ -154,6 +160,24 @@ def test_eve_may_not_use_what_ana_sends_to_her_history_nor_write_where_ana_write
     assert job["state"] == "error"
     assert job["tool_stderr"].splitlines()[0].startswith("eve has no role on examples/two_blobs")
     assert find_entry(real_galaxy.gateway.store, parse_ref("eve-work/image")) is None
+
+
+@pytest.mark.parametrize("spec", [s for s in list_tools() if s.examples], ids=lambda spec: spec.id)
+def test_galaxys_own_tester_passes_a_tool(real_galaxy, spec, tmp_path):
+    key = real_galaxy.key("tester")
+    grant(real_galaxy.gateway, "examples", "person:tester", Role.EDITOR)
+    whose = ["-u", real_galaxy.url, "-k", key, "-a", real_galaxy.admin_key]
+    words = ["-t", f"gateway_{spec.id}", "--test-data", real_galaxy.volrefs, "-j"]
+    done = subprocess.run(
+        [PROGRAMS / "galaxy-tool-test", *whose, *words, tmp_path / "out.json"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=2400,
+    )
+    tests = json.loads((tmp_path / "out.json").read_text())["tests"]
+    assert len(tests) == len(spec.examples), done.stdout + done.stderr
+    assert [test["data"]["status"] for test in tests] == ["success"] * len(tests), done.stdout
 
 
 def test_a_workflow_goes_on_after_a_restart_in_its_midst(real_galaxy, ana, measured):
