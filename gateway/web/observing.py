@@ -7,7 +7,7 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.web.logs import REQUESTS, redact
-from gateway.web.metrics import count_request
+from gateway.web.metrics import count_request, count_soon
 
 SEEN = "gateway.seen"
 """Key of the scope under which a request's route and actor are noted for the log."""
@@ -56,7 +56,8 @@ class Observed:
             # what began no answer failed or was left by its client
             code = status or int(_FAILED)
             route = seen.get("route") or _route(scope)
-            count_request(scope["method"], route, code, seconds, sent)
+            count = count_soon if route == _DATA else count_request
+            count(scope["method"], route, code, seconds, sent)
             if route != _DATA or self._log_chunks or code >= _FAILED or code in _REFUSED:
                 numbers = {"status": code, "ms": round(seconds * 1000, 1), "bytes": sent}
                 _log(scope, route, seen.get("actor", "-"), numbers)

@@ -60,6 +60,7 @@ class Asker:
         return self._actor() if callable(self._actor) else self._actor
 
     async def ask(self) -> str:
+        await asyncio.sleep(0)  # what is asked in one turn of the loop shares one look
         return await self._decisions.check(self._question, self._identify)
 
 

@@ -14,6 +14,7 @@ _ENCODED = (b"%2f", b"%5c")
 _USUAL = re.compile(r"[A-Za-z0-9_\-][A-Za-z0-9_.\-]*(?:/[A-Za-z0-9_\-][A-Za-z0-9_.\-]*)*\Z")
 """Keys of nearly every request: nothing in them that `parse_key` would refuse."""
 _LONGEST_USUAL = 255
+_LONGEST_KEPT = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Address:
 
 
 def parse_address(path: str, raw: bytes) -> Address:
-    """Parse the path of a request.
+    """Parse the path of a request, or remember how it was parsed.
 
     Args:
         path: The decoded path, below the root of the service or the share link.
@@ -36,6 +37,11 @@ def parse_address(path: str, raw: bytes) -> Address:
         RefError: A part is malformed or would lead elsewhere.
         NotFoundError: Such a path names nothing.
     """
+    short = len(raw) <= _LONGEST_KEPT and len(path) <= _LONGEST_KEPT
+    return _parsed(path, raw) if short else _parse(path, raw)
+
+
+def _parse(path: str, raw: bytes) -> Address:
     if b"%" in raw and any(code in raw.lower() for code in _ENCODED):
         raise RefError(f"the path {path[:200]!r} hides a separator; write '/' as it is")
     parts = path.split("/", _PARTS)
@@ -50,6 +56,10 @@ def parse_address(path: str, raw: bytes) -> Address:
     if len(key) > _LONGEST_USUAL or not _USUAL.match(key):
         parse_key(key)
     return Address(ref, kind, key)
+
+
+_parsed = lru_cache(maxsize=4096)(_parse)
+"""The chunks of one volume are asked for again and again, and the spans of one shard."""
 
 
 @lru_cache(maxsize=4096)

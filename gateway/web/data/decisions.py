@@ -39,6 +39,7 @@ class Decisions:
         self._watch = AccessWatch(gateway)
         self._waits = gateway.database.dialect.name != "sqlite"
         self._version = -1
+        self._asked: int | None = None
         self._made: OrderedDict[Question, _Decision] = OrderedDict()
         self._pending: dict[Question, asyncio.Task[_Decision]] = {}
         self._noted: OrderedDict[tuple[str, Ref], float] = OrderedDict()
@@ -56,8 +57,7 @@ class Decisions:
             StoreError: The database cannot be asked.
         """
         # SQLite answers from memory; PostgreSQL is on the other side of a socket
-        ask = self._watch.version
-        version = await asyncio.to_thread(ask) if self._waits else ask()
+        version = await asyncio.to_thread(self._watch.version) if self._waits else self._ask()
         if version != self._version:
             self._made.clear()
             self._pending.clear()
@@ -72,6 +72,20 @@ class Decisions:
     def close(self) -> None:
         """Let go of the database."""
         self._watch.close()
+
+    def _ask(self) -> int:
+        """Ask once for all requests that one turn of the loop answers.
+
+        They had all been read when the turn began, so none was sent after a change that the
+        answer misses: what is read later is answered in a later turn.
+        """
+        if self._asked is None:
+            self._asked = self._watch.version()
+            asyncio.get_running_loop().call_soon(self._forget_asked)
+        return self._asked
+
+    def _forget_asked(self) -> None:
+        self._asked = None
 
     async def _decide(
         self, question: Question, identify: Callable[[], Actor], version: int

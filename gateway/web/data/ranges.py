@@ -7,6 +7,8 @@ Span = tuple[int, int]
 
 _UNIT = re.compile(rb"[ \t]*bytes[ \t]*=(.*)\Z", re.IGNORECASE | re.DOTALL)
 _SPEC = re.compile(rb"[ \t]*([0-9]*)[ \t]*-[ \t]*([0-9]*)[ \t]*\Z")
+_USUAL = re.compile(rb"bytes=([0-9]{1,18})-([0-9]{1,18})\Z")
+"""What viewers send: one span, both ends."""
 _MOST = 16
 """Spans of one request; who asks for more gets the whole."""
 _DIGITS = 18
@@ -23,11 +25,12 @@ def parse_range(header: bytes, size: int) -> list[Span] | None:
         None where the header must be ignored: another unit, malformed, or too many spans.
         An empty list where no span holds a byte: the answer is 416.
     """
-    unit = _UNIT.match(header)
-    if unit is None:
-        return None
-    specs = [spec for spec in unit[1].split(b",") if spec.strip(b" \t")]
-    if not specs or len(specs) > _MOST:
+    usual = _USUAL.match(header)
+    if usual is not None:
+        one = _span(usual[1], usual[2], size)
+        return None if one is None else [one] if one[0] < one[1] else []
+    specs = _specs(header)
+    if specs is None:
         return None
     spans = []
     for spec in specs:
@@ -42,6 +45,12 @@ def parse_range(header: bytes, size: int) -> list[Span] | None:
         if span[0] < span[1]:
             spans.append(span)
     return spans
+
+
+def _specs(header: bytes) -> list[bytes] | None:
+    unit = _UNIT.match(header)
+    specs = [spec for spec in unit[1].split(b",") if spec.strip(b" \t")] if unit else []
+    return specs if 0 < len(specs) <= _MOST else None
 
 
 def content_range(span: Span, size: int) -> bytes:
