@@ -126,6 +126,11 @@ class Settings(HubSettings):
     has added them."""
     oauth2_label: str = Field(default="Institute account", min_length=1, max_length=60)
     """What its button on the sign-in page says."""
+    keep_journals_days: Annotated[int, Field(ge=0, le=36_500)] = 180
+    """Days after its end for which the events and the log of a run asked for through the web are
+    kept; its record stays with the data. 0 keeps them for ever."""
+    keep_audit_days: Annotated[int, Field(ge=0, le=36_500)] = 1095
+    """Days for which the audit log is kept; 0 keeps it for ever."""
     body: Annotated[ByteSize, Field(ge=1_000_000)] = ByteSize(64_000_000)
     """Largest body of one request to the API."""
     metrics_token: SecretStr | None = Field(default=None, min_length=16)

@@ -11,7 +11,12 @@ from types import FrameType
 
 from gateway.errors import GatewayError, SettingsError
 from gateway.service.access.hub_asking import hub_configured
-from gateway.service.access.login import local_administrator, login_key, providers
+from gateway.service.access.login import (
+    end_login_key,
+    local_administrator,
+    login_key,
+    providers,
+)
 from gateway.service.gateway import open_gateway
 from gateway.web.server import serve
 
@@ -35,16 +40,20 @@ def main() -> int:
             providers(gateway)  # a missing setting is told now, not to who signs in
             # behind a hub what is printed goes to its log, which is no place for a key
             hub = hub_configured(gateway.settings)
-            key = "" if hub else f"?key={login_key(gateway, local_administrator(gateway))}"
+            key = "" if hub else login_key(gateway, local_administrator(gateway))
 
             def started(address: str, listening: str) -> None:
-                login = f"{address}/login{key}"
+                login = f"{address}/login?key={key}" if key else f"{address}/login"
                 facts = {"address": address, "login": login, "listening": listening}
                 _tell({**facts, "store": gateway.settings.store}, as_json=given.json)
                 if given.open:
                     webbrowser.open(login)
 
-            serve(gateway, started=started)
+            try:
+                serve(gateway, started=started)
+            finally:
+                if key:
+                    end_login_key(gateway, key)
     except GatewayError as error:
         code = _BAD_CALL if isinstance(error, SettingsError) else _FAILED
         if given.json:

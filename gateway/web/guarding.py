@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from urllib.parse import urlsplit
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,7 +84,7 @@ class Guarded:
         if length is not None and length > limit:
             await _refuse(limit)(scope, receive, guard)
             return
-        await self._app(scope, _bounded(receive, limit), guard)
+        await _Bounded(receive, limit).run(self._app, scope, guard)
 
 
 def _declared_length(scope: Scope) -> int | None:
@@ -92,17 +94,36 @@ def _declared_length(scope: Scope) -> int | None:
     return None
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """Count a body whose length was not declared; one that is too long ends like a lost client."""
-    taken = 0
+class _Bounded:
+    """Counts a body whose length was not declared; one that is too long ends like a lost client.
 
-    async def hear() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        return message if taken <= limit else {"type": "http.disconnect"}
+    What the application then answers, to a body cut short, is not told.
+    """
 
-    return hear
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit, self._left = receive, limit, limit
+        self._over = self._begun = False
+
+    async def run(self, app: ASGIApp, scope: Scope, send: Send) -> None:
+        try:
+            await app(scope, self._hear, partial(self._tell, send))
+        except ClientDisconnect:
+            if not self._over:
+                raise
+        if self._over and not self._begun:
+            await _refuse(self._limit)(scope, self._receive, send)
+
+    async def _hear(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        self._over = self._over or self._left < 0
+        return {"type": "http.disconnect"} if self._over else message
+
+    async def _tell(self, send: Send, message: Message) -> None:
+        if self._over and not self._begun:
+            return
+        self._begun = True
+        await send(message)
 
 
 def _refuse(limit: int) -> ASGIApp:

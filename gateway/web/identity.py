@@ -11,6 +11,7 @@ from gateway.service.access.sessions import actor_of
 from gateway.service.gateway import Gateway
 
 COOKIE = "gateway_session"
+"""What its name begins with; see `cookie_name`."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -27,7 +28,7 @@ def identify(gateway: Gateway, connection: HTTPConnection) -> Actor:
     kind, _, token = connection.headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer" and token:
         return replace(actor_of(gateway, token.strip()), address=address_of(connection))
-    secret = connection.cookies.get(COOKIE)
+    secret = connection.cookies.get(cookie_name(connection))
     if not secret:
         return replace(NOBODY, address=address_of(connection))
     try:
@@ -37,6 +38,16 @@ def identify(gateway: Gateway, connection: HTTPConnection) -> Actor:
     if connection.scope.get("method", "GET") not in _SAFE:
         refuse_other_sites(gateway, connection)
     return actor
+
+
+def cookie_name(connection: HTTPConnection) -> str:
+    """Return the name of the session cookie: browsers give cookies to all ports of a host.
+
+    So that two gateways of one machine do not sign each other's people out, a port that is typed
+    into the address is part of it.
+    """
+    port = connection.url.port
+    return COOKIE if port is None else f"{COOKIE}_{port}"
 
 
 def address_of(connection: HTTPConnection) -> str:

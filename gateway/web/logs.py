@@ -10,7 +10,7 @@ from typing import Any
 REQUESTS = logging.getLogger("gateway.web.requests")
 _TOKEN = re.compile(r"(^|/)s/[^/\s\"'?]+")
 _QUERY = re.compile(r"(?i)([?&][a-z_\-]*(?:key|token|code|state|secret|password)=)[^&\s\"']+")
-_BEARER = re.compile(r"(?i)(bearer\s+|gateway_session=)[^\s;\"',]+")
+_BEARER = re.compile(r"(?i)(bearer\s+|gateway_session(?:_[0-9]+)?=)[^\s;\"',]+")
 _HIDDEN = "…"
 
 

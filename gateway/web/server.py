@@ -1,8 +1,10 @@
 """Starts the web service: uvicorn on the address of the settings, in one process or several."""
 
+import logging
 import os
 import socket
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -16,6 +18,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 from gateway.errors import GatewayError, SettingsError
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.jobs.dispatch import start_waiting
+from gateway.service.retention import forget_old
 from gateway.web.app import create_app
 from gateway.web.logs import set_up_logs
 from gateway.web.metrics import SHARED_FOLDER
@@ -23,6 +26,8 @@ from gateway.web.metrics import SHARED_FOLDER
 _HOME = "GATEWAY_HOME"
 _GRACE_S = 20
 _LOOK_S = 0.1
+_DAY_S = 24 * 3600
+_LOG = logging.getLogger(__name__)
 Started = Callable[[str, str], None]
 
 
@@ -49,7 +54,7 @@ def serve(gateway: Gateway, *, started: Started) -> None:
     set_up_logs(as_json=settings.log_json)
     start_waiting(gateway)  # what has waited since the machine went down
     several = settings.web_workers > 1
-    with closing(_listen(settings.host, settings.port)) as listening:
+    with closing(_listen(settings.host, settings.port)) as listening, _forgetting(gateway):
         port = listening.getsockname()[1]
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         here = f"http://{host}:{port}"
@@ -128,6 +133,31 @@ def _shared_counts() -> Iterator[None]:
             yield
         finally:
             del os.environ[SHARED_FOLDER]
+
+
+@contextmanager
+def _forgetting(gateway: Gateway) -> Iterator[None]:
+    """Delete what is kept for a time only, now and each day, beside the serving."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        while True:
+            try:
+                forgotten = forget_old(gateway)
+            except GatewayError as error:
+                _LOG.warning("what is too old was not deleted: %s", error)
+            else:
+                _LOG.debug("deleted for their age: %s", forgotten)
+            if stopped.wait(_DAY_S):
+                return
+
+    thread = threading.Thread(target=work, name="forgetting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join(timeout=_GRACE_S)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -207,8 +207,20 @@ class Service:
         self._log.close()
 
 
+def kill_again_and_again(service: Service, robots: list[Robot]) -> None:
+    chance = random.Random(KILLS)  # noqa: S311 - not a secret
+    for kill in range(1, KILLS + 1):
+        wait_for_work(robots)
+        time.sleep(chance.uniform(0, 0.5))
+        service.kill()
+        service.start()
+        if kill % 10 == 0:
+            edits = sum(len(robot.acknowledged) for robot in robots)
+            print(f"killed {kill} times, {edits} edits acknowledged", flush=True)  # noqa: T201 - for who waits
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(7200)
 def test_no_acknowledged_edit_is_lost_and_both_robots_agree(home, put_volume) -> None:
     service = Service(home)
     service.start()
@@ -229,17 +241,9 @@ def test_no_acknowledged_edit_is_lost_and_both_robots_agree(home, put_volume) ->
     )
     assert first.status_code == 200, first.text
     robots = [Robot(lambda: service.url, tokens[name], n) for n, name in enumerate(("ana", "ben"))]
-    chance = random.Random(KILLS)  # noqa: S311 - not a secret
     for robot in robots:
         robot.start()
-    for kill in range(1, KILLS + 1):
-        wait_for_work(robots)
-        time.sleep(chance.uniform(0, 0.5))
-        service.kill()
-        service.start()
-        if kill % 10 == 0:
-            edits = sum(len(robot.acknowledged) for robot in robots)
-            print(f"killed {kill} times, {edits} edits acknowledged", flush=True)  # noqa: T201 - for who waits
+    kill_again_and_again(service, robots)
     time.sleep(1)
     for robot in robots:
         robot.stop.set()

@@ -37,7 +37,8 @@ from gateway.service.gateway import Gateway
 
 _PURPOSE = "login"
 _ONCE = "login.once"
-_LIFE_S = 24 * 3600
+_LIFE = timedelta(hours=12)
+_PRINTED = "gateway serve"
 ONCE_LIFE = timedelta(days=3)
 LONGEST_ONCE_LIFE = timedelta(days=30)
 _EVERYONE = "*"
@@ -81,20 +82,35 @@ def account_name() -> str:
 
 
 def login_key(gateway: Gateway, person: str) -> str:
-    """Return the key of a link that signs a person in, for a day."""
-    return str(signer(gateway, _PURPOSE).dumps({"person": person}))
+    """Return the key of a link that signs a person in, for twelve hours or until it is ended."""
+    link, now = secrets.token_urlsafe(12), datetime.now(UTC)
+    values = {"id": link, "person": person, "made_by": _PRINTED, "made": now}
+    with writing(gateway.database) as connection:
+        connection.execute(insert(LoginLinkRow).values(**values, expires=now + _LIFE))
+    return str(signer(gateway, _PURPOSE).dumps(link))
+
+
+def end_login_key(gateway: Gateway, key: str) -> None:
+    """End a printed link: whoever finds it later, in a log say, cannot use it."""
+    link = str(unsign(gateway, _PURPOSE, key[:_LONGEST_KEY], int(_LIFE.total_seconds())))
+    ended = update(LoginLinkRow).where(LoginLinkRow.id == link, LoginLinkRow.used.is_(None))
+    with writing(gateway.database) as connection:
+        connection.execute(ended.values(used=datetime.now(UTC)))
 
 
 def sign_in_by_key(gateway: Gateway, key: str, came: Came | None = None) -> str:
     """Return the secret of a new browser session.
 
     Raises:
-        SignInError: The key was not made here or has expired, or its person may not sign in.
+        SignInError: The key was not made here or has ended, or its person may not sign in.
     """
-    value: Any = unsign(gateway, _PURPOSE, key[:_LONGEST_KEY], _LIFE_S)
-    if not isinstance(value, dict) or not isinstance(value.get("person"), str):
-        raise SignInError("this login link is damaged; take the one that `gateway serve` prints")
-    return _begin(gateway, value["person"], came or Came(), by="printed link")
+    link = unsign(gateway, _PURPOSE, key[:_LONGEST_KEY], int(_LIFE.total_seconds()))
+    person = _person_of_link(gateway, str(link))
+    if person is None:
+        raise SignInError(
+            "this login link has ended; take the one that `gateway serve` printed when it started"
+        )
+    return _begin(gateway, person, came or Came(), by="printed link")
 
 
 def make_login_link(
@@ -180,18 +196,23 @@ def sign_in(
 def _once(gateway: Gateway, key: str) -> tuple[str, str]:
     longest = int(LONGEST_ONCE_LIFE.total_seconds())
     link = unsign(gateway, _ONCE, key[:_LONGEST_KEY], longest)
-    unused = select(LoginLinkRow.person).where(
-        LoginLinkRow.id == str(link),
-        LoginLinkRow.used.is_(None),
-        LoginLinkRow.expires > datetime.now(UTC),
-    )
-    with reading(gateway.database) as connection:
-        person = connection.scalar(unused)
+    person = _person_of_link(gateway, str(link))
     if person is None:
         raise SignInError(
             "this login link was used already or has expired; ask an administrator for another"
         )
     return str(link), person
+
+
+def _person_of_link(gateway: Gateway, link: str) -> str | None:
+    """Return whom a link signs in; None where it was used, has ended or was never made."""
+    unused = select(LoginLinkRow.person).where(
+        LoginLinkRow.id == link,
+        LoginLinkRow.used.is_(None),
+        LoginLinkRow.expires > datetime.now(UTC),
+    )
+    with reading(gateway.database) as connection:
+        return connection.scalar(unused)
 
 
 def admit_from_hub(gateway: Gateway, person: str, standing: Standing) -> None:

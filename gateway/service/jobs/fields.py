@@ -1,13 +1,22 @@
-"""The fields of a tool's form, made from its JSON schema: what a page shows and what it reads."""
+"""The fields of a tool's form as a page names and shows them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gateway.service.toolbox import list_settings
+from gateway.toolkit.fields import Field, fields_of
 from gateway.toolkit.spec import ToolSpec
 
 FieldKind = Literal["number", "switch", "choice", "text", "method"]
+_KINDS: Mapping[str, FieldKind] = {
+    "integer": "number",
+    "float": "number",
+    "boolean": "switch",
+    "select": "choice",
+    "choice": "method",
+}
+"""How a page shows the kinds of the toolkit; the others are texts."""
 _UNITS = {"um": "µm", "um3": "µm³", "s": "s", "voxels": "voxels", "degrees": "°"}
 
 
@@ -42,9 +51,8 @@ class FormField:
 
 def setting_fields(spec: ToolSpec) -> tuple[FormField, ...]:
     """Return the fields of a tool's settings, in the order of its signature."""
-    schema = spec.params.model_json_schema()
     words = {item.name: item.takes for item in list_settings(spec)}
-    return tuple(_fields(schema, schema.get("$defs", {}), "set.", words))
+    return tuple(_shown(given, "set.", words) for given in fields_of(spec))
 
 
 def walk_fields(fields: tuple[FormField, ...]) -> Iterator[FormField]:
@@ -64,95 +72,53 @@ def label_of(name: str) -> tuple[str, str]:
     return " ".join(words).capitalize(), unit
 
 
-def _fields(
-    schema: Mapping[str, Any], defs: Mapping[str, Any], prefix: str, words: Mapping[str, str]
-) -> Iterator[FormField]:
-    needed = schema.get("required", ())
-    for name, given in schema.get("properties", {}).items():
-        if "const" in given:
-            continue  # the kind of a method, which the choice itself sends
-        yield _field(name, given, defs, prefix, required=name in needed, words=words)
-
-
-def _field(
-    name: str,
-    given: Mapping[str, Any],
-    defs: Mapping[str, Any],
-    prefix: str,
-    *,
-    required: bool,
-    words: Mapping[str, str],
-) -> FormField:
-    part = _one(given, defs)
-    label, unit = label_of(name)
-    methods = _methods(part, defs, f"{prefix}{name}.", words)
-    takes = words.get(f"{prefix}{name}".removeprefix("set."), "")
+def _shown(given: Field, prefix: str, words: Mapping[str, str]) -> FormField:
+    """Return a setting as the form shows it, and those of its methods."""
+    label, unit = label_of(given.name)
+    name = f"{prefix}{given.name}"
+    methods = tuple(
+        Choice(
+            kind=value,
+            help=f"{title}." if title else "",
+            fields=tuple(_shown(item, f"{name}.{value}.", words) for item in inner),
+        )
+        for value, title, inner in given.branches
+    )
     return FormField(
-        name=f"{prefix}{name}",
+        name=name,
         label=label,
         unit=unit,
-        kind=_kind(part, methods),
-        help=given.get("description", part.get("description", "")),
-        takes=takes.partition(", default")[0],
-        default=_text(given.get("default"), methods),
-        required=required,
-        bounds=_bounds(part),
-        choices=tuple(map(str, part.get("enum", ()))),
+        kind=_KINDS.get(given.kind, "text"),
+        help=given.help,
+        takes=words.get(name.removeprefix("set."), "").partition(", default")[0],
+        default=_text(given, methods),
+        required=given.required,
+        bounds=_bounds(given),
+        choices=given.options,
         methods=methods,
     )
 
 
-def _one(given: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the part of a schema that a form shows: what is not null, references resolved."""
-    part = given
-    if "$ref" in part:
-        part = {**defs[part["$ref"].rpartition("/")[2]], **part}
-    options = [item for item in part.get("anyOf", ()) if item.get("type") != "null"]
-    if len(options) == 1:
-        return _one(options[0], defs)
-    return part
-
-
-def _methods(
-    part: Mapping[str, Any], defs: Mapping[str, Any], prefix: str, words: Mapping[str, str]
-) -> tuple[Choice, ...]:
-    mapping = part.get("discriminator", {}).get("mapping", {})
-    kinds = {place: kind for kind, place in mapping.items()}
-    found = []
-    for item in part.get("oneOf", ()) if kinds else ():  # in the order the author wrote them
-        kind, model = kinds[item["$ref"]], defs[item["$ref"].rpartition("/")[2]]
-        inner = tuple(_fields(model, defs, f"{prefix}{kind}.", words))
-        found.append(Choice(kind=kind, help=model.get("description", ""), fields=inner))
-    return tuple(found)
-
-
-def _kind(part: Mapping[str, Any], methods: tuple[Choice, ...]) -> FieldKind:
-    if methods:
-        return "method"
-    if "enum" in part:
-        return "choice"
-    kinds: dict[Any, FieldKind] = {"number": "number", "integer": "number", "boolean": "switch"}
-    return kinds.get(part.get("type"), "text")
-
-
-def _bounds(part: Mapping[str, Any]) -> dict[str, Any]:
+def _bounds(given: Field) -> dict[str, Any]:
     """Return the attributes of a number field; an open bound is left to the server."""
-    if part.get("type") not in ("number", "integer"):
+    if given.kind not in ("integer", "float"):
         return {}
-    lowest = part.get("minimum", part.get("exclusiveMinimum"))
-    highest = part.get("maximum", part.get("exclusiveMaximum"))
-    step = "1" if part["type"] == "integer" else "any"
+    known = given.bounds
+    lowest = known.above if known.least is None else known.least
+    highest = known.below if known.most is None else known.most
+    step = "1" if given.kind == "integer" else "any"
     bounds = {"min": lowest, "max": highest, "step": step}
     return {name: value for name, value in bounds.items() if value is not None}
 
 
-def _text(default: Any, methods: tuple[Choice, ...]) -> str:
+def _text(given: Field, methods: tuple[Choice, ...]) -> str:
+    default = given.default
     if default is None:
         return ""
     if isinstance(default, bool):
         return str(default).lower()
     if isinstance(default, dict):
-        return str(default.get("kind", methods[0].kind if methods else ""))
-    if isinstance(default, list):
+        return str(default.get(given.switch, methods[0].kind if methods else ""))
+    if isinstance(default, list | tuple):
         return ",".join(map(str, default))
     return f"{default:g}" if isinstance(default, float) else str(default)

@@ -20,7 +20,7 @@ from gateway.service.access.sessions import (
     make_token,
 )
 from gateway.service.gateway import Gateway
-from gateway.web.identity import COOKIE
+from gateway.web.identity import cookie_name
 from gateway.web.pages.rendering import page
 from gateway.web.problems import status_of
 from gateway.web.rules import GatewayHere, Person
@@ -50,7 +50,7 @@ def password_changed(
         differ = "the two new passwords differ; type the same twice"
         return _account_page(request, gateway, actor, status=422, problem=differ)
     try:
-        session = request.cookies.get(COOKIE)
+        session = request.cookies.get(cookie_name(request))
         change_password(gateway, actor, before, password, session=session)
     except (CallError, LimitError, SignInError) as error:
         status = status_of(error)
@@ -91,14 +91,14 @@ def session_ended(request: Request, gateway: GatewayHere, actor: Person, session
 @router.post("/account/sessions/end")
 def sessions_ended(request: Request, gateway: GatewayHere, actor: Person) -> Response:
     """Sign out of all browsers but this one."""
-    end_browsers(gateway, str(actor.person), but=request.cookies.get(COOKIE))
+    end_browsers(gateway, str(actor.person), but=request.cookies.get(cookie_name(request)))
     return _back(request)
 
 
 def _account_page(
     request: Request, gateway: Gateway, actor: Actor, *, status: int = 200, **shown: Any
 ) -> HTMLResponse:
-    secret = request.cookies.get(COOKIE)
+    secret = request.cookies.get(cookie_name(request))
     values: dict[str, Any] = {"problem": "", "done": "", "token": ""}
     values |= {
         "person": find_person(gateway, str(actor.person)),

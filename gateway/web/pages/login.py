@@ -24,7 +24,7 @@ from gateway.service.access.providers import IdentityProvider
 from gateway.service.access.sessions import BROWSER_LIFE, end_session
 from gateway.service.gateway import Gateway
 from gateway.web.addresses import site_url
-from gateway.web.identity import COOKIE, address_of, refuse_other_sites
+from gateway.web.identity import address_of, cookie_name, refuse_other_sites
 from gateway.web.pages.rendering import page
 from gateway.web.problems import status_of
 from gateway.web.rules import Anyone, GatewayHere
@@ -171,12 +171,12 @@ def login_once(request: Request, gateway: GatewayHere, actor: Anyone) -> Respons
 def logout(request: Request, gateway: GatewayHere, actor: Anyone) -> Response:
     """End the session."""
     _refuse_links(actor)
-    if secret := request.cookies.get(COOKIE):
+    if secret := request.cookies.get(cookie_name(request)):
         end_session(gateway, secret)
     answer = _redirect(request, "/")
     if hub := gateway.settings.hub_url:  # or the next page would sign in again by itself
         answer = RedirectResponse(f"{hub}logout", status_code=_SEE_OTHER)
-    answer.delete_cookie(COOKIE, path=_root(request) or "/")
+    answer.delete_cookie(cookie_name(request), path=_root(request) or "/")
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
 
@@ -184,7 +184,7 @@ def logout(request: Request, gateway: GatewayHere, actor: Anyone) -> Response:
 def set_session(request: Request, answer: Response, secret: str) -> None:
     """Give the browser its session, out of reach of scripts and of other sites."""
     answer.set_cookie(
-        COOKIE,
+        cookie_name(request),
         secret,
         max_age=int(BROWSER_LIFE.total_seconds()),
         path=_root(request) or "/",

@@ -13,7 +13,7 @@ from gateway.service.access.sessions import (
     list_sessions,
     make_token,
 )
-from gateway.web.identity import COOKIE
+from gateway.web.identity import cookie_name
 from gateway.web.rules import Anyone, GatewayHere, Person
 
 router = APIRouter(prefix="/api", tags=["session"])
@@ -63,7 +63,7 @@ def end_token(gateway: GatewayHere, actor: Person, token: str) -> None:
 @router.get("/sessions")
 def sessions(request: Request, gateway: GatewayHere, actor: Person) -> list[dict[str, Any]]:
     """List the browsers in which one is signed in."""
-    secret = request.cookies.get(COOKIE)
+    secret = request.cookies.get(cookie_name(request))
     return [s.to_json() for s in list_sessions(gateway, actor, "browser", secret)]
 
 

@@ -14,6 +14,7 @@ from gateway.service.access import attempts, passwords
 from gateway.service.access.audit import AuditFilter, read_audit
 from gateway.service.access.login import (
     Came,
+    end_login_key,
     login_key,
     make_login_link,
     providers,
@@ -159,11 +160,19 @@ def test_the_printed_link_holds_again_and_again_for_who_is_active(lab, root) -> 
     for _ in range(2):
         assert actor_of(lab, sign_in_by_key(lab, key)).person == "ana"
     change_person(lab, root, "ana", active=False)
-    with pytest.raises(SignInError, match="may not sign in"):
+    with pytest.raises(SignInError, match="has ended"):
         sign_in_by_key(lab, key)
     for forged in ("", "x.y.z", key[:-2], make_login_link(lab, root, "bo")):
         with pytest.raises(SignInError):
             sign_in_by_key(lab, forged)
+
+
+def test_the_printed_link_ends_with_the_service_that_printed_it(lab) -> None:
+    key, other = login_key(lab, "ana"), login_key(lab, "ana")
+    end_login_key(lab, key)
+    with pytest.raises(SignInError, match="the one that `gateway serve` printed"):
+        sign_in_by_key(lab, key)
+    assert actor_of(lab, sign_in_by_key(lab, other)).person == "ana"
 
 
 def test_a_login_link_signs_in_once(lab, root, ana) -> None:
