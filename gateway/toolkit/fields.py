@@ -122,7 +122,9 @@ def _vector(common: dict[str, Any], schema: dict[str, Any], defs: dict[str, Any]
 def _choice(common: dict[str, Any], schema: dict[str, Any], defs: dict[str, Any]) -> Field:
     switch = schema["discriminator"]["propertyName"]
     branches = []
-    for value, reference in schema["discriminator"]["mapping"].items():
+    values = {reference: value for value, reference in schema["discriminator"]["mapping"].items()}
+    for reference in (item["$ref"] for item in schema["oneOf"]):  # in the order of the author
+        value = values[reference]
         branch = defs[reference.rpartition("/")[2]]
         title = " ".join(branch.get("description", value).split()).rstrip(".")
         branches.append((value, title, _fields(branch, defs, but=switch)))
