@@ -36,4 +36,5 @@ def find_proxy(settings: Settings) -> list[str]:
 
 def install_command() -> str:
     """Return the line that installs the proxy where it is found."""
-    return f"npm install --prefix {Path(sys.prefix) / NPM_FOLDER} {PROXY}@5"
+    folder = Path(sys.prefix) / NPM_FOLDER
+    return f"`npm install --prefix {folder} {PROXY}@5` (@4 where Node.js is older than 20)"

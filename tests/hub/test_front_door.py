@@ -63,7 +63,7 @@ def test_a_missing_node_or_proxy_is_said_with_the_line_that_installs_it(monkeypa
         find_proxy(Settings())
     monkeypatch.undo()
     monkeypatch.setattr("shutil.which", lambda name: "/bin/node" if name == "node" else None)
-    with pytest.raises(SettingsError, match="proxy 'my-proxy' is not installed; get it by npm"):
+    with pytest.raises(SettingsError, match="proxy 'my-proxy' is not installed; get it by `npm"):
         find_proxy(Settings(hub_proxy="my-proxy"))
 
 

@@ -41,7 +41,7 @@ def test_a_killed_hub_starts_anew_with_its_servers_and_a_stopped_one_leaves_noth
         os.kill(first.process.pid, signal.SIGKILL)
         first.process.wait()
         assert len(alive(before)) >= 4  # hub, proxy, web service, culler: orphans now
-    with up(home, GATEWAY_HUB_IDLE_MINUTES="1") as second:
+    with up(home) as second:
         assert alive(before) == []
         ada = second.visitor(owner, password)
         wait_for(lambda: (ada.state() or {}).get("ready"), "finding the server again")
@@ -49,14 +49,24 @@ def test_a_killed_hub_starts_anew_with_its_servers_and_a_stopped_one_leaves_noth
         assert state is not None
         assert state["state"]["pid"] == server
         assert ada.run("print(1 + 1)") == "2"
-        wait_for(lambda: ada.state() is None, "the stop of an idle server")
-        assert alive([server]) == []
         _refuses_others(second.visitor("ben", password))
-        ada.start_server()
         running = [p.pid for p in second.children()]
         second.process.send_signal(signal.SIGTERM)
         assert second.process.wait(timeout=300) == 0
-        assert alive(running) == []
+        assert alive([*running, server]) == []
+
+
+def test_a_server_that_nobody_uses_is_stopped(home: Path) -> None:
+    made = make_passwords(home)
+    assert made is not None
+    with up(home, GATEWAY_HUB_IDLE_MINUTES="1") as hub:
+        ada = hub.visitor(account_name(), made.administrators)
+        ada.start_server()
+        state = ada.state()
+        assert state is not None
+        wait_for(lambda: ada.state() is None, "the stop of an idle server")
+        assert alive([state["state"]["pid"]]) == []
+        assert "Culling server" in hub.log
 
 
 def _refuses_others(stranger: Visitor) -> None:
