@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Build what is named; returns the exit status."""
     given = _parse(arguments)
     try:
-        client = given.docker or find_client()
+        client = find_client(given.docker)
         for name in given.images:
             build(name, given, client)
     except BuildError as error:
@@ -161,12 +161,16 @@ def read_commit() -> str:
     return done.stdout.strip()
 
 
-def find_client() -> str:
-    """Return the first docker program on the path that builds with BuildKit.
+def find_client(named: str | None = None) -> str:
+    """Return the docker program that is named, else the first one that builds with BuildKit.
 
     Raises:
         BuildError: There is none.
     """
+    if named is not None:
+        if not os.access(named, os.X_OK):
+            raise BuildError(f"no docker client at {named}; leave --docker out to have one found")
+        return named
     folders = os.environ.get("PATH", "").split(os.pathsep)
     found = [p for f in dict.fromkeys([*folders, "/usr/bin"]) if os.access(p := f"{f}/docker", 1)]
     for program in found:

@@ -23,6 +23,8 @@ from container_engine import (
 import gateway
 
 ROOT = Path(__file__).parents[2]
+SECRET = "gateway-test-secret-7b1d93"  # noqa: S105 - it opens nothing
+"""Stands in each file that is given to a build as a secret."""
 PREFIX = os.environ.get("GATEWAY_TEST_PREFIX", "gateway-test")
 """First part of the names of images that tests build, before the one they have elsewhere."""
 Lacking = Callable[[str, str], NoReturn]
@@ -70,31 +72,26 @@ def base_image(container_engine: ContainerEngine) -> str:
 
 
 @pytest.fixture(scope="session")
-def build_images(container_engine: ContainerEngine, base_image: str) -> BuildImages:
+def build_images(
+    container_engine: ContainerEngine, base_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> BuildImages:
     """Return what builds images of the project, `build_images("tools", "lab")`; gives their names.
 
     They are built at most once a session, on the base that the engine has, by `images/build.py`;
     a home with `image_name = "{PREFIX}/{image}:{version}"` runs tools in them.
     `GATEWAY_TEST_BUILD` holds more words for it, such as `--pip-config FILE`.
     """
-    built: dict[str, str] = {}
+    prefix, built = f"{PREFIX}/brain-gateway", dict[str, str]()
+    common = ["--base", base_image, "--prefix", prefix, "--network", "host"]
+    common += ["--docker", container_engine.client]
+    common += _secrets(tmp_path_factory.mktemp("secrets"))
+    common += shlex.split(os.environ.get("GATEWAY_TEST_BUILD", ""))
 
     def build(*names: str) -> list[str]:
         missing = [name for name in names if name not in built]
-        words = [sys.executable, "images/build.py", *missing, "--base", base_image]
-        words += [
-            "--prefix",
-            f"{PREFIX}/brain-gateway",
-            "--network",
-            "host",
-            "--docker",
-            container_engine.client,
-        ]
-        words += _own_certificates()
-        words += shlex.split(os.environ.get("GATEWAY_TEST_BUILD", ""))
         if missing:
             done = subprocess.run(
-                words,
+                [sys.executable, "images/build.py", *missing, *common],
                 cwd=ROOT,
                 env=container_engine.environment,
                 capture_output=True,
@@ -103,14 +100,18 @@ def build_images(container_engine: ContainerEngine, base_image: str) -> BuildIma
             )
             if done.returncode:
                 pytest.fail(f"the images {', '.join(missing)} were not built: {done.stderr}")
-            version = gateway.__version__
-            built.update({name: f"{PREFIX}/brain-gateway/{name}:{version}" for name in missing})
+            built.update({name: f"{prefix}/{name}:{gateway.__version__}" for name in missing})
         return [built[name] for name in names]
 
     return build
 
 
-def _own_certificates() -> list[str]:
-    """Return what hands on the certificates of this machine, which a proxy may need."""
-    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
-    return ["--ca", str(bundle)] if bundle.is_file() else []
+def _secrets(folder: Path) -> list[str]:
+    """Return what gives a build this machine's certificates and a pip.conf that says little."""
+    pip, given = folder / "pip.conf", folder / "ca.crt"
+    pip.write_text(f"# {SECRET}\n[global]\ntimeout = 60\n")
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")  # which a proxy on the way may need
+    if not bundle.is_file():
+        return ["--pip-config", str(pip)]
+    given.write_text(f"{bundle.read_text()}\n# {SECRET}\n")
+    return ["--ca", str(given), "--pip-config", str(pip)]
