@@ -76,14 +76,13 @@ def test_nothing_of_the_build_secrets_is_left(
 ) -> None:
     (image,) = build_images("lab")  # it has the layers of `tools` and `base` below it
     assert SECRET not in container_engine.docker("history", "--no-trunc", image)
-    save = subprocess.Popen(
-        [container_engine.client, "save", image],
-        stdout=subprocess.PIPE,
-        env=container_engine.environment,
-    )
+    words = [container_engine.client, "save", image]
     search = ["grep", "--count", "--text", "--fixed-strings", SECRET]
-    done = subprocess.run(search, stdin=save.stdout, capture_output=True, text=True, check=False)
-    assert save.wait() == 0
+    with subprocess.Popen(words, stdout=subprocess.PIPE, env=container_engine.environment) as save:
+        done = subprocess.run(
+            search, stdin=save.stdout, capture_output=True, text=True, check=False
+        )
+    assert save.returncode == 0
     assert done.stdout.strip() == "0"
 
 
