@@ -1,21 +1,9 @@
 """The tools in a real Galaxy: with the rights of its users, and with the digests of everywhere."""
 
-import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
 
 from gateway.errors import NotFoundError, RunError
-from gateway.galaxy.client import Step
 from gateway.galaxy.publish import workflow_files
-from gateway.service.access.actor import Role
-from gateway.service.access.grants import grant
 from gateway.service.calls import call_from_words
 from gateway.service.runs import run_options, run_tool
 from gateway.service.toolbox import list_tools
@@ -24,7 +12,6 @@ from gateway.volumes.ref import parse_ref
 
 pytestmark = [pytest.mark.galaxy, pytest.mark.slow]
 WORKFLOW = "tiles_to_nuclei"
-PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
@@ -160,52 +147,6 @@ def test_eve_may_not_use_what_ana_sends_to_her_history_nor_write_where_ana_write
     assert job["state"] == "error"
     assert job["tool_stderr"].splitlines()[0].startswith("eve has no role on examples/two_blobs")
     assert find_entry(real_galaxy.gateway.store, parse_ref("eve-work/image")) is None
-
-
-@pytest.mark.parametrize("spec", [s for s in list_tools() if s.examples], ids=lambda spec: spec.id)
-def test_galaxys_own_tester_passes_a_tool(real_galaxy, spec, tmp_path):
-    key = real_galaxy.key("tester")
-    grant(real_galaxy.gateway, "examples", "person:tester", Role.EDITOR)
-    whose = ["-u", real_galaxy.url, "-k", key, "-a", real_galaxy.admin_key]
-    words = ["-t", f"gateway_{spec.id}", "--test-data", real_galaxy.volrefs, "-j"]
-    done = subprocess.run(
-        [PROGRAMS / "galaxy-tool-test", *whose, *words, tmp_path / "out.json"],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=2400,
-    )
-    tests = json.loads((tmp_path / "out.json").read_text())["tests"]
-    assert len(tests) == len(spec.examples), done.stdout + done.stderr
-    assert [test["data"]["status"] for test in tests] == ["success"] * len(tests), done.stdout
-
-
-def test_a_workflow_goes_on_after_a_restart_in_its_midst(real_galaxy, ana, measured):
-    del measured  # it must not be under way
-    workflow = ana.client.publish_workflow(workflow_files()[WORKFLOW])
-    inputs = {"tiles": f"dataset:{ana.datasets['four_tiles']}", "diameter": 28.0}
-    history = ana.client.history("restarted")
-    invocation = ana.client.invoke(workflow, inputs | {"dataset": "ana-again"}, history)
-
-    class Stop(Exception):  # noqa: N818 - no error
-        pass
-
-    def stop(step: Step) -> None:
-        if step.state == "running":
-            raise Stop
-
-    with contextlib.suppress(Stop):
-        ana.client.follow(invocation, (stop,))
-    number = int((real_galaxy.root / "galaxy.pid").read_text())
-    os.kill(number, signal.SIGKILL)
-    deadline = time.monotonic() + 120
-    while Path(f"/proc/{number}/fd/0").exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    started = real_galaxy.call("up", "--detach")
-    assert started.returncode == 0, started.stdout + started.stderr
-    ana.client.follow(invocation)
-    results = ana.client.results(invocation)
-    assert results["regions"].ref.startswith("ana-again/")
 
 
 def test_a_workflow_that_is_not_there_is_named(ana):

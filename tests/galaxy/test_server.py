@@ -98,7 +98,7 @@ def test_jobs_of_the_gateway_know_its_home_and_those_of_galaxy_do_not(site):
     assert "env" not in execution["environments"]["here"]
     assert {"id": "__DATA_FETCH__", "environment": "here"} in jobs["tools"]
     runner = jobs["runners"][execution["environments"]["gateway"]["runner"]]
-    assert runner == {"load": "gateway_volref.runner:ResumingRunner", "workers": 3}
+    assert runner == {"load": "gateway_volref.runner:VolrefRunner", "workers": 3}
     assert "GATEWAY_GALAXY_DOMAIN" not in given, "people are those of the settings"
     jobs = yaml.safe_load(render_jobs(hub_site(site), workers=1))
     behind = jobs["execution"]["environments"]["gateway"]["env"]

@@ -13,7 +13,7 @@ from gateway.galaxy.server.site import Site
 
 _LOADERS = {
     "here": "galaxy.jobs.runners.local:LocalJobRunner",
-    "gateway": "gateway_volref.runner:ResumingRunner",
+    "gateway": "gateway_volref.runner:VolrefRunner",
 }
 GALAXYS_OWN = ("__DATA_FETCH__", "__SET_METADATA__", "__EXPORT_HISTORY__", "__IMPORT_HISTORY__")
 """Jobs of Galaxy itself, which stay on its machine."""
