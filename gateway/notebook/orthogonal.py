@@ -102,12 +102,11 @@ class Slices(widgets.VBox):  # type: ignore[misc]  # ipywidgets publishes no typ
 
     def _picture(self, axis: int) -> Any:
         rows, columns = self._planes.size(axis)
-        across = [name for number, name in enumerate(_NAMES) if number != axis]
+        # no tooltip: JupyterLab fails to draw a picture that has one but no description
         return widgets.Image(
             width=columns,
             height=rows,
             layout=widgets.Layout(width=f"{columns}px"),
-            tooltip=f"{across[0]} downwards, {across[1]} to the right",
         )
 
     def _rows(self) -> list[Any]:

@@ -263,7 +263,8 @@ def open_notebook(chromium: Browser, shots: Path) -> Iterator[Callable[[Lab, str
         return Notebook(context.new_page(), lab, path, shots)
 
     yield opened
-    for context in contexts:
+    for number, context in enumerate(contexts):
+        context.pages[0].screenshot(path=shots / f"end-{number}.png")
         context.close()
 
 
