@@ -90,6 +90,7 @@ events {{ worker_connections 256; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; tcp_nodelay on;
   keepalive_timeout 75; keepalive_requests 10000000; default_type application/octet-stream;
+  types {{ text/html html; text/css css; application/javascript js; application/wasm wasm; }}
   client_body_temp_path {folder}/1; proxy_temp_path {folder}/2; fastcgi_temp_path {folder}/3;
   uwsgi_temp_path {folder}/4; scgi_temp_path {folder}/5;
   server {{ listen 127.0.0.1:{port}; location /data/ {{ alias {store}/; }} }}

@@ -169,11 +169,11 @@ def make_stock(home: Path, url: str) -> int:
     """Put the client, its state and the annotations beside the files; return how many layers."""
     opened = open_gateway(home)
     store = home / "store"
-    shutil.copytree(client_folder(), store / "v")
+    shutil.copytree(client_folder(), store / "v" / "stock")
     with opened.catalogue:
         write_annotations(opened, store / "brain" / "cells.points")
         state = viewer_state(opened, "brain", url)
-    link = f"v/index.html#!{quote(json.dumps(state))}"
+    link = f"v/stock/index.html#!{quote(json.dumps(state))}"
     (store / "start.html").write_text(f'<!doctype html><a href="{link}">Open</a>')
     return len(state["layers"])
 
