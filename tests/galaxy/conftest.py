@@ -1,7 +1,6 @@
 """A real Galaxy, started once for all tests that need it."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from socket import create_server
 from typing import Any
 
 import pytest
-import requests
 from bioblend.galaxy import GalaxyInstance
 
 from gateway.galaxy.client import GalaxyClient
@@ -37,9 +35,7 @@ class RealGalaxy:
     admin_key: str
     gateway: Gateway
     volrefs: Path
-    environment: dict[str, str]
     keys: dict[str, str] = field(default_factory=dict)
-    passwords: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -50,8 +46,7 @@ class RealGalaxy:
         if name not in self.keys:
             ensure_person(self.gateway, name)
             admin = GalaxyInstance(self.url, key=self.admin_key)
-            self.passwords[name] = os.urandom(12).hex()
-            made = admin.users.create_local_user(name, f"{name}@{DOMAIN}", self.passwords[name])
+            made = admin.users.create_local_user(name, f"{name}@{DOMAIN}", os.urandom(12).hex())
             self.keys[name] = admin.users.create_user_apikey(made["id"])
         return self.keys[name]
 
@@ -61,30 +56,8 @@ class RealGalaxy:
     def raw(self, name: str) -> GalaxyInstance:
         return GalaxyInstance(self.url, key=self.key(name))
 
-    def session(self, name: str) -> requests.Session:
-        """Return the session of a browser in which a person has signed in."""
-        session = requests.Session()
-        page = session.get(f"{self.url}/login", timeout=60).text
-        token = re.search(r'session_csrf_token"?:\s*"([^"]+)"', page)
-        assert token is not None, page[:2000]
-        given = {"login": name, "password": self.passwords[name], "session_csrf_token": token[1]}
-        answer = session.post(f"{self.url}/user/login", json=given, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return session
-
     def example(self, name: str) -> Volref:
         return read_volref(self.volrefs / f"{name}.volref")
-
-    def call(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run `gateway-galaxy` for this Galaxy."""
-        return subprocess.run(
-            [PROGRAM, *words],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=self.environment,
-            timeout=1200,
-        )
 
     def run_tool(self, person: str, history: str, tool: str, inputs: dict[str, Any]) -> Any:
         """Run one tool and wait; returns its job with all details."""
@@ -128,7 +101,6 @@ def real_galaxy(lacking):
                 admin_key=(work / "home/galaxy/admin_key.secret").read_text().strip(),
                 gateway=gateway,
                 volrefs=work / "volrefs",
-                environment=environment,
             )
     finally:
         subprocess.run([PROGRAM, "down"], check=False, env=environment, timeout=300)

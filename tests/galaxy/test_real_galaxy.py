@@ -74,10 +74,7 @@ def test_a_history_holds_names_only_and_says_what_they_name(real_galaxy, ana, me
     assert f"/api/v1/entries/{dataset}/{name}/thumbnail.png" in shown["peek"]
     (links,) = [app["links"] for app in shown["display_apps"] if "Brain" in app["label"]]
     assert [link["text"] for link in links] == ["open in viewer", "dataset page"]
-    link = galaxy.make_get_request(
-        f"{real_galaxy.url}{links[0]['href']}", allow_redirects=False, timeout=60
-    )
-    assert link.headers["location"] == "http://127.0.0.1:8700/d/ana-work/view"
+    assert "/brain_gateway/viewer" in links[0]["href"]
     files = [path for path in (real_galaxy.root / "data/objects").rglob("*") if path.is_file()]
     assert files
     assert sum(path.stat().st_size for path in files) <= 100_000
