@@ -11,7 +11,11 @@ __version__ = "0.1.0"
 
 
 def connect(
-    url: str | None = None, token: str | None = None, *, home: "str | Path | None" = None
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    home: "str | Path | None" = None,
+    data: "str | Path | None" = None,
 ) -> "Session":
     """Open a gateway: `gateway.connect("https://brains.example.org", token="…")`.
 
@@ -19,6 +23,7 @@ def connect(
         url: Its address, or a share link, which needs no token. None opens a home of this machine.
         token: A token of yours, made under *Account* in the browser.
         home: The home, where no URL is given; None takes the one `GATEWAY_HOME` names.
+        data: Folder in which files of the gateway at the URL are shown too, as a hub does.
 
     Raises:
         GatewayError: The address, the token or the home is none.
@@ -26,4 +31,4 @@ def connect(
     # the package itself loads nothing, so that a command starts at once
     from gateway.client.connect import connect as open_session  # noqa: PLC0415 - as above
 
-    return open_session(url, token, home=home)
+    return open_session(url, token, home=home, data=data)

@@ -9,7 +9,11 @@ from gateway.errors import CallError
 
 
 def connect(
-    url: str | None = None, token: str | None = None, *, home: str | Path | None = None
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    home: str | Path | None = None,
+    data: str | Path | None = None,
 ) -> Session:
     """Open a gateway.
 
@@ -18,6 +22,8 @@ def connect(
             None opens a home of this machine, in this process.
         token: A token of yours, made under *Account* in the browser.
         home: The home, where no URL is given; None takes the one `GATEWAY_HOME` names.
+        data: Folder in which files of the gateway at the URL lie too, `DATASET/NAME.ome.zarr`, as
+            a hub shows them to its containers: voxels that lie there do not come over HTTP.
 
     Raises:
         CallError: Both a URL and a home are given, or a token without a URL.
@@ -30,4 +36,4 @@ def connect(
         return LocalSession(None if home is None else Path(home))
     if home is not None:
         raise CallError("give the url of a gateway or the home of one, not both")
-    return RemoteSession(url, token)
+    return RemoteSession(url, token, None if data is None else Path(data))

@@ -1,6 +1,8 @@
 """A gateway over HTTP."""
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,11 @@ from gateway.client.served import ServedStore
 from gateway.client.session import Lent, Points, Session
 from gateway.client.table import open_table
 from gateway.errors import CallError
+from gateway.volumes.dataset import entry_key
+from gateway.volumes.local_store import LocalStore
+from gateway.volumes.points import open_points
 from gateway.volumes.ref import Ref, parse_dataset, parse_ref
+from gateway.volumes.store import Store
 from gateway.volumes.tiles import TileGrid
 from gateway.volumes.volume import Volume, open_volume
 
@@ -21,10 +27,17 @@ _PAGE = 100
 class RemoteSession(Session):
     """A gateway at a URL; `gateway.client.session.Session` says what each call does."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
-        """Prepare a session; nothing is asked yet."""
+    def __init__(self, url: str, token: str | None = None, data: Path | None = None) -> None:
+        """Prepare a session; nothing is asked yet.
+
+        Args:
+            url: Address of the gateway, or a share link.
+            token: A token of the person.
+            data: Folder in which files of the store are shown, where there is one.
+        """
         self._http = Http(url, token)
         self._store = ServedStore(self._http)
+        self._beside = LocalStore(data) if data is not None and data.is_dir() else None
 
     def me(self) -> dict[str, Any]:
         """Say who asks."""
@@ -50,13 +63,19 @@ class RemoteSession(Session):
         return dict(self._http.get(f"/api/entries/{_path(parse_ref(ref))}"))
 
     def open(self, ref: str) -> Volume | Points:
-        """Open a volume or a table."""
+        """Open a volume or a table: the gateway says whether one may, also where files are shown.
+
+        Voxels and rows that lie in the folder of shown files are read there, all else over HTTP.
+        """
         parsed = parse_ref(ref)
         kind = self.show(ref)["entry"]["kind"]
         if kind == "points":
-            return open_table(self._http, parsed)
+            key = entry_key(parsed, "points")
+            beside = _shown(self._beside, key)
+            return open_table(self._http, parsed) if beside is None else open_points(beside, key)
         if kind in ("image", "labels", "volume", "link"):
-            return open_volume(self._store, f"{ref}.ome.zarr")
+            key = entry_key(parsed, "image")
+            return open_volume(_shown(self._beside, f"{key}/zarr.json") or self._store, key)
         raise CallError(f"{ref} is of kind {kind}; only volumes and tables are opened over HTTP")
 
     def tiles(self, ref: str) -> TileGrid:
@@ -149,6 +168,12 @@ class _RemoteJobs:
 
     def resume(self, job: str) -> dict[str, Any]:
         return dict(self._http.post(f"/api/jobs/{job}/resume"))
+
+
+def _shown(beside: LocalStore | None, key: str) -> Store | None:
+    """Return the folder of shown files if a file lies in it that may be read."""
+    path = None if beside is None else beside.local_path(key)
+    return beside if path is not None and os.access(path, os.R_OK) else None
 
 
 def _path(ref: Ref) -> str:

@@ -1,5 +1,6 @@
 """Hands the configuration over to JupyterHub: called by a configuration file with its `c`."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ def configure(config: Any, home: Path | None = None) -> None:
     settings = read_settings(path)
     kind = choose_kind(settings, say=print)
     facts = read_facts(path, inner_host=kind.inner_host(settings), everywhere=kind.elsewhere)
+    warning = kind.prepare(facts)
+    if warning is not None:
+        print(warning, file=sys.stderr)  # noqa: T201 - the hub's log
     for name, values in hub_config(facts, kind, proxy=find_proxy(settings)).items():
         for trait, value in values.items():
             setattr(config[name], trait, value)

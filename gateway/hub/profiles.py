@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gateway import __version__
 from gateway.errors import CallError
 from gateway.hub.facts import Facts
 from gateway.hub.spawners import SpawnerKind
 
 Gpu = Literal["none", "share", "whole"]
-LAB_IMAGE = "gateway/lab:latest"
+LAB_IMAGE = f"brain-gateway/lab:{__version__}"
+"""What `make images` calls the image of notebook servers."""
 _GB = 1_000_000_000
 _LEAST_MEMORY = _GB
 _CORES_ELSEWHERE, _MEMORY_ELSEWHERE = 4.0, 16 * _GB

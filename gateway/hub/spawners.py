@@ -14,6 +14,7 @@ from gateway.hub.facts import Facts
 from gateway.service.settings import Settings
 
 KINDS: Mapping[str, str] = {
+    "docker": "gateway.hub.docker",
     "local": "gateway.hub.local",
     "kube": "gateway.hub.kubernetes",
     "slurm": "gateway.hub.slurm",
@@ -59,6 +60,8 @@ class SpawnerKind:
     this machine's size does not matter, and hub and web service listen on all addresses."""
     images: bool = False
     """Whether people choose among container images."""
+    prepare: Callable[[Facts], str | None] = lambda _: None
+    """Readies the machine when the hub starts; returns what an administrator should know of it."""
 
 
 def find_kind(name: str) -> SpawnerKind:

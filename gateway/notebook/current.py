@@ -21,5 +21,6 @@ def session() -> Session:
     """
     if not _chosen:
         url, token = os.environ.get("GATEWAY_URL"), os.environ.get("GATEWAY_TOKEN")
-        _chosen.append(connect(url, token))
+        data = os.environ.get("GATEWAY_DATA") if url else None
+        _chosen.append(connect(url, token, data=data))
     return _chosen[0]

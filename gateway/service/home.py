@@ -68,7 +68,7 @@ memory = "2GB"
 # hub_administrators = ["ana"]
 # hub_allowed = ["group:brainlab"]
 # hub_people_trust_one_another = true
-# hub_images = ["lab=gateway/lab"]
+# hub_images = ["lab=brain-gateway/lab:0.1.0"]
 # hub_inner_host = "gateway.cluster.example.org"
 # hub_cluster_gpu = "nvidia.com/gpu"
 # hub_slurm_partition = "interactive"
@@ -77,6 +77,9 @@ memory = "2GB"
 # hub_disk = "10GB"
 # hub_memory = "8GB"
 # hub_cores = 4
+# hub_processes = 1024
+# hub_home = "20GB"
+# hub_network = "gateway"
 # hub_idle_minutes = 60
 # hub_servers_per_person = 3
 # hub_start_seconds = 120

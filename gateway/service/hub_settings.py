@@ -73,6 +73,14 @@ class HubSettings(BaseSettings):
     """Memory of the largest notebook server; unset means half of the machine's."""
     hub_cores: Annotated[float, Field(gt=0)] | None = None
     """Processor cores of the largest notebook server; unset means all of the machine's."""
+    hub_processes: Annotated[int, Field(ge=16)] = 1024
+    """Most processes and threads of one notebook server in a container."""
+    hub_home: ByteSize | None = Field(default=None, ge=1_000_000)
+    """Largest home of a person whose notebook servers are containers; holds only where the engine
+    keeps its files on XFS with project quotas, and the log says where it does not."""
+    hub_network: str = Field(default="gateway", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
+    """Name of the engine's internal network that notebook servers in containers are on; it is made
+    where there is none."""
     hub_idle_minutes: Annotated[int, Field(ge=0)] = 60
     """Minutes without activity after which a notebook server is stopped; 0 never stops one."""
     hub_servers_per_person: Annotated[int, Field(ge=0, le=100)] = 3
