@@ -52,7 +52,7 @@ check: install
 
 unit: install
 	@echo "==> unit tests"
-	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub and not galaxy"
+	@$(BIN)/pytest -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not slurm and not hub and not galaxy"
 
 test: install
 	@echo "==> all tests (set GATEWAY_TEST_DATA to the folder of real volumes to include those)"
@@ -81,7 +81,7 @@ wheel-test: install
 	$(PYTHON) -m venv "$$work/venv"; \
 	VIRTUAL_ENV="$$work/venv" $(BIN)/uv pip install --quiet --constraint constraints.txt "$$(ls $$work/*.whl)[test]"; \
 	cp -r tests "$$work/tests"; cp pyproject.toml "$$work/pyproject.toml"; cd "$$work"; \
-	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not hub and not galaxy" \
+	"$$work/venv/bin/pytest" -q -n $(NUMBER_OF_TEST_WORKERS) -m "not slow and not data and not s3 and not postgres and not gpu and not browser and not nginx and not docker and not slurm and not hub and not galaxy" \
 	  --ignore tests/test_shape.py tests
 
 clean:

@@ -1,12 +1,14 @@
 """Leases under stress: many users on few fake GPUs, random starts, stops and kills.
 
     python benchmarks/bench_leases.py [--users 200] [--gpus 4] [--seconds 60] [--quick]
+        [--image IMAGE]
 
 Each user asks for a GPU, waits in line, starts a process that stands for the one that uses the
 device, keeps the lease alive, then gives it back, or is killed with the process, or the process
-alone is killed. A witness that knows nothing of the ledger watches the processes themselves:
-two that name the same device at one time are a double assignment. Reported are double
-assignments, leaks at the end, and the time from a death to the return of the device.
+alone is killed. With an image, every third user starts a container of it instead, on the engine
+of DOCKER_HOST, which is removed or killed. A witness that knows nothing of the ledger watches the
+processes themselves: two that name the same device at one time are a double assignment. Reported
+are double assignments, leaks at the end, and the time from a death to the return of the device.
 """
 
 import argparse
@@ -26,8 +28,15 @@ from pathlib import Path
 from gateway.errors import ConflictError
 from gateway.service.gateway import Gateway, open_gateway
 from gateway.service.home import init_home
-from gateway.service.leases.ledger import ask, give_back, list_leases, refresh, set_devices
-from gateway.service.leases.liveness import reclaim_dead
+from gateway.service.leases.containers import look_at_docker, reclaim_here
+from gateway.service.leases.ledger import (
+    ask,
+    give_back,
+    hand_over,
+    list_leases,
+    refresh,
+    set_devices,
+)
 from gateway.service.leases.model import Device, Holder
 
 POLL_S = 2.0
@@ -54,6 +63,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=200)
     parser.add_argument("--gpus", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--image", help="what containers are made of, every third user's")
     parser.add_argument("--quick", action="store_true", help="40 users, 30 seconds")
     given = parser.parse_args()
     if given.quick:
@@ -75,7 +85,14 @@ def simulate(gateway: Gateway, given: argparse.Namespace) -> Record:
     keeper = threading.Thread(target=keep, args=(gateway, record, over))
     keeper.start()
     with ThreadPoolExecutor(given.users) as pool:
-        users = [pool.submit(live, gateway, record, n, stop) for n in range(given.users)]
+        engine = look_at_docker() if given.image else None
+        if given.image and engine is None:
+            raise SystemExit("no container engine answers; set DOCKER_HOST, or leave --image out")
+        images = [given.image if n % 3 == 0 else None for n in range(given.users)]
+        users = [
+            pool.submit(live, gateway, record, n, stop, image and (image, engine.engine))
+            for n, image in enumerate(images)
+        ]
         for user in users:
             user.result()
     deadline = time.monotonic() + RECLAIM_BAR_S
@@ -90,18 +107,27 @@ def simulate(gateway: Gateway, given: argparse.Namespace) -> Record:
 def keep(gateway: Gateway, record: Record, over: threading.Event) -> None:
     """Reclaim what the dead held, as the service does."""
     while not over.wait(RECLAIM_EVERY_S):
-        ended = reclaim_dead(gateway)
+        ended = reclaim_here(gateway)
         now = time.monotonic()
         with record.lock:
             died = [record.deaths.pop(lease, now) for lease in ended]
             record.reclaimed += [now - moment for moment in died]
 
 
-def live(gateway: Gateway, record: Record, number: int, stop: float) -> None:
+def live(
+    gateway: Gateway,
+    record: Record,
+    number: int,
+    stop: float,
+    image: tuple[str, str] | None,
+) -> None:
     chance = random.Random(number)  # noqa: S311 - which of them dies is no secret
     person = f"user{number % 50}"
     while time.monotonic() < stop:
         time.sleep(chance.uniform(0, 3))
+        if image is not None:
+            contained(gateway, record, chance, person, image, stop)
+            continue
         process = subprocess.Popen(["sleep", "3600"])  # noqa: S607 - from PATH
         try:
             session(gateway, record, chance, person, process, stop)
@@ -148,6 +174,49 @@ def session(  # noqa: PLR0917 - a script
             refresh(gateway, lease.id)
         except ConflictError:
             return
+
+
+def contained(  # noqa: PLR0917 - a script
+    gateway: Gateway,
+    record: Record,
+    chance: random.Random,
+    person: str,
+    image: tuple[str, str],
+    stop: float,
+) -> None:
+    """The same with a container, as a hub does: asked for by us, then held by the container."""
+    holder = Holder.this_process(starting=True)
+    lease = ask(gateway, person, holder, purpose="notebook")
+    while lease.status == "waiting":
+        if time.monotonic() > stop:
+            give_back(gateway, lease.id, "gave up")
+            record.counts["gave up"] += 1
+            return
+        time.sleep(POLL_S)
+        lease = refresh(gateway, lease.id)
+    label = f"gateway.lease={lease.id}"
+    words = ["run", "--detach", "--network", "none", "--label", label]
+    container = docker(*words, image[0], "sleep", "3600")
+    hand_over(gateway, lease.id, Holder.container(container, image[1]))
+    use(record, lease.devices[0], lease.id)
+    time.sleep(chance.uniform(0.05, 2))
+    leave(record, lease.devices[0], lease.id)
+    if chance.random() < 0.5:
+        docker("rm", "--force", container)
+        give_back(gateway, lease.id)
+        record.counts["containers gave back"] += 1
+        return
+    docker("kill", container)
+    with record.lock:
+        record.deaths[lease.id] = time.monotonic()
+        record.counts["containers killed"] += 1
+    docker("rm", "--force", container)
+
+
+def docker(*words: str) -> str:
+    # /usr/bin first: there may be clients of other engines on the path
+    done = subprocess.run(["/usr/bin/docker", *words], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def use(record: Record, device: str, lease: str) -> None:

@@ -62,6 +62,7 @@ COMMANDS: Mapping[str, Entry] = {
         ("clean", "clean", "Remove what runs that nobody will resume left behind."),
         ("leases", "leases", "See who holds which GPU, hold one for a command, and take one back."),
         ("galaxy", "galaxy", "Start a Galaxy with all tools, and run workflows in one."),
+        ("kernels", "kernels", "Offer the images of tools, or a cluster, as kernels in Jupyter."),
         ("catalog", "catalog", "Look after the catalogue."),
     )
 }

@@ -30,6 +30,8 @@ def plan_lines(plan: Plan) -> Iterable[str]:
         f"each; reads {_size(plan.bytes_read)}, writes {_size(plan.bytes_written)} before "
         "compression"
     )
+    if plan.gpus:
+        yield f"It holds {plan.gpus} GPU(s) while it runs, and waits in line until they are free."
     if plan.published:
         yield "The outputs exist already, made by this very call: nothing would be done."
     elif plan.resumes:

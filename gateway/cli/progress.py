@@ -13,6 +13,7 @@ from gateway.run.events import (
     PassStarted,
     RunFinished,
     RunStarted,
+    RunWaiting,
     TaskDone,
     TaskRetried,
 )
@@ -100,8 +101,8 @@ class Bars:
             self._voxels += event.voxels
             rate = _rate(self._voxels, time.monotonic() - self._started)
             self._progress.update(self._bar, completed=event.tasks_done, rate=rate)
-        elif isinstance(event, TaskRetried):
-            self._progress.console.print(_retry_line(event), markup=False)
+        elif isinstance(event, TaskRetried | RunWaiting):
+            self._progress.console.print(_line(event), markup=False)
 
 
 class Lines:
@@ -127,8 +128,8 @@ class Lines:
                 self._said = now
                 rate = _rate(self._voxels, now - self._started)
                 _say(f"  {event.name}: {event.tasks_done}/{event.tasks} {rate}".rstrip())
-        elif isinstance(event, TaskRetried):
-            _say(_retry_line(event))
+        elif isinstance(event, TaskRetried | RunWaiting):
+            _say(_line(event))
         elif isinstance(event, RunFinished):
             _say(f"  done in {event.wall_s:.1f} s")
 
@@ -139,7 +140,9 @@ def _rate(voxels: int, seconds: float) -> str:
     return f"{voxels / seconds / 1e6:.1f} Mvoxel/s"
 
 
-def _retry_line(event: TaskRetried) -> str:
+def _line(event: TaskRetried | RunWaiting) -> str:
+    if isinstance(event, RunWaiting):
+        return f"waiting: {event.reason}"
     return (
         f"a worker died at {event.name} {event.block} (attempt {event.attempt}): "
         f"{event.reason}; trying again"

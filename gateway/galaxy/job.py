@@ -11,6 +11,7 @@ from typing import Any
 from gateway.errors import CallError, ForbiddenError, NotFoundError
 from gateway.galaxy.form import Form, read_form
 from gateway.galaxy.volref import Volref, kind_of, read_volref
+from gateway.run.lent import lent_environment
 from gateway.service.access.actor import Actor, Role
 from gateway.service.access.grants import own_new_dataset
 from gateway.service.access.people import find_person
@@ -18,7 +19,6 @@ from gateway.service.access.rights import require
 from gateway.service.calls import call_from_words
 from gateway.service.gateway import Gateway
 from gateway.service.leases.holding import Wanted, holding
-from gateway.service.leases.lent import lent_environment
 from gateway.service.listing import show_entry
 from gateway.service.runs import run_options, run_tool
 from gateway.toolkit.call import Call

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from gateway.errors import GatewayError
 from gateway.hub.facts import Facts
+from gateway.hub.lending import Lending
 from gateway.hub.notebook_token import NotebookToken
 from gateway.hub.spawners import SpawnerKind
 from gateway.service.gateway import Gateway
@@ -32,8 +33,8 @@ class Hook(Protocol):
 
 def make_hooks(gateway: Gateway, facts: Facts, kind: SpawnerKind) -> list[Hook]:
     """Return the hooks of a hub, in the order in which they come before a start."""
-    del kind  # for hooks that only some spawners want
-    return [NotebookToken(gateway, facts)]
+    del kind  # for hooks that only some spawners want; lending finds out from the server itself
+    return [NotebookToken(gateway, facts), Lending(gateway)]
 
 
 def before_start(hooks: Sequence[Hook]) -> Callable[[Any], Awaitable[None]]:

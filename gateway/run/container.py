@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from gateway.run.docker_client import LABEL
+from gateway.run.lent import LEASE_LABEL
 from gateway.run.tasks import Workspace
 from gateway.run.tiling import PROCESS_BYTES
 from gateway.volumes.dataset import find_entry
@@ -114,6 +115,7 @@ def run_words(space: Workspace, name: str, account: Account) -> list[str]:
     for bind in find_binds(space):
         words += bind.words()
     if options.devices:
+        words += ["--label", f"{LEASE_LABEL}={options.lease}"]
         asked = ",".join(options.devices)
         # the only form that clients of every age send on as names of the CDI
         words += ["--gpus", f'driver=cdi,"device={asked}"']

@@ -20,6 +20,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunWaiting(Event):
+    """A run waits for GPUs that others hold."""
+
+    reason: str
+    """How it stands: `0 of 2 GPUs free, you are third`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(Event):
     """A run begins, or goes on where an earlier one stopped."""
 

@@ -89,7 +89,8 @@ def _engine(plan: Plan) -> Engine:
     options = plan.options
     if options.engine == "docker":
         return DockerEngine(DockerClient(options.docker_host))
-    return InlineEngine() if plan.workers == 1 else LocalEngine()
+    # which devices a process sees is settled when it starts: this one cannot be shown a lease
+    return InlineEngine() if plan.workers == 1 and not options.devices else LocalEngine()
 
 
 class _Execution:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from gateway.errors import GatewayError
 from gateway.run.engine import CancelledError, Job, TaskFailure
+from gateway.run.lent import lent_environment
 from gateway.run.tasks import OnBlock, Started, TaskReport, Workspace, start_task
 
 ATTEMPTS = 3
@@ -208,6 +209,9 @@ class LocalEngine:
     def _start(self, space: Workspace) -> Worker:
         """Start a process that runs `gateway.run.worker`."""
         environment = {**os.environ, **dict.fromkeys(ONE_THREAD, "1")}
+        options = space.plan.options
+        if options.devices:
+            environment |= lent_environment(options.lease, options.devices)
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         store, run = space.staging.store.url, str(space.staging.run)
         command = [sys.executable, "-m", "gateway.run.worker", "--store", store, "--run", run]

@@ -58,6 +58,8 @@ class RunOptions:
     """Network of workers that need one, since the store is no folder; '' takes the usual one."""
     devices: tuple[str, ...] = ()
     """CDI names of the GPUs that are lent to the run: its workers see them and no others."""
+    lease: str = ""
+    """The lease they are lent by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,8 @@ class Plan:
     """The outputs exist already, made by this very call."""
     resumes: bool
     """An earlier run of this call left work behind that this one goes on from."""
+    gpus: int = 0
+    """GPUs that are held while it runs."""
 
     @property
     def bytes_read(self) -> int:
@@ -113,6 +117,7 @@ class Plan:
             "passes": [asdict(item) for item in self.passes],
             "published": self.published,
             "resumes": self.resumes,
+            "gpus": self.gpus,
             "tasks": self.tasks,
             "blocks": sum(item.blocks for item in self.passes),
             "bytes_read": self.bytes_read,
@@ -139,6 +144,7 @@ class Plan:
             passes=tuple(PassPlan.from_json(item) for item in document["passes"]),
             published=document["published"],
             resumes=document["resumes"],
+            gpus=document.get("gpus", 0),
         )
 
 
@@ -193,6 +199,7 @@ def make_plan(spec: ToolSpec, call: Call, store: Store, options: RunOptions) -> 
         passes=done,
         published=published,
         resumes=staged is not None,
+        gpus=int(spec.resources.gpu),
     )
     if not published and staging.read_result() is None:
         check_disk(done, store)

@@ -21,6 +21,7 @@ from gateway.run.result import RunResult
 from gateway.service.browse.thumbnails import PICTURED, prepare_thumbnail
 from gateway.service.gateway import Gateway
 from gateway.service.images import image_name, in_image
+from gateway.service.leases.runs import lent_to_run
 from gateway.toolkit.call import Call
 from gateway.toolkit.registry import get_tool
 from gateway.toolkit.spec import ToolSpec
@@ -99,7 +100,7 @@ def run_tool(
         person: Who asked for it; None takes whom the settings name.
 
     Raises:
-        RunError: A task failed for good; names the pass and the block.
+        RunError: A task failed for good; names the pass and the block. Or its GPU was taken back.
         RunCancelledError: `cancel` was set, or the user pressed Ctrl-C.
         CorruptionError: The crate of an output's dataset is damaged; nothing was computed.
         NotFoundError: The image of the tool is not on the engine, or an input does not exist.
@@ -110,8 +111,13 @@ def run_tool(
     plan, image = in_image(gateway, spec, make_plan(spec, call, gateway.store, options))
     drafted = replace(draft_record(gateway, spec, plan, person), image=image)
     recorder = RunRecorder(gateway.catalogue, drafted)
-    with _ended(recorder, gateway):
-        result = execute(plan, gateway.store, listeners=(recorder, *listeners), cancel=cancel)
+    hear: tuple[Listener, ...] = (recorder, *listeners)
+    name = drafted.person or "unknown"
+    with (
+        lent_to_run(gateway, plan, name, listeners, cancel) as (lent, stop),
+        _ended(recorder, gateway),
+    ):
+        result = execute(lent, gateway.store, listeners=hear, cancel=stop)
     record = _done_record(gateway, recorder.record, result)
     record = replace(record, sources=_read_sources(gateway, record))
     record_run(gateway.store, gateway.catalogue, record)

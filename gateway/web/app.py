@@ -28,6 +28,7 @@ from gateway.web.pages import (
     dataset,
     description,
     embed,
+    gpus,
     ingest,
     login,
     monitor,
@@ -51,6 +52,7 @@ from gateway.web.routes import (
     layer_files,
     layer_queues,
     layers,
+    leases,
     links,
     passes,
     rows,
@@ -84,6 +86,7 @@ _API = (
     jobs,
     ingest_api,
     monitor_api,
+    leases,
     layers,
     layer_edits,
     layer_queues,
@@ -103,6 +106,7 @@ _PAGES = (
     runs,
     ingest,
     monitor,
+    gpus,
     review,
 )
 

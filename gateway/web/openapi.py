@@ -36,6 +36,7 @@ _TAGS = {
     "jobs": "Calls that people ask for, while they run and after.",
     "ingest": "Bringing data in.",
     "monitor": "The machine, for administrators.",
+    "leases": "GPUs: what is free, who holds them, who waits.",
     "layers": "Annotations and review.",
 }
 _JSON = "application/json"

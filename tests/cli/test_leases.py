@@ -18,6 +18,7 @@ def test_a_lease_is_listed_and_revoked(home, shell, monkeypatch):
     listed = shell("leases", "list", "--home", home)
     assert "ana holds gateway.test/gpu=0" in listed.out
     assert "0 of 1 GPUs free, you are first" in listed.out
+    monkeypatch.setattr("gateway.service.leases.ending.PATIENCE_S", 0.0)
     shell("leases", "revoke", held.id, "--home", home)
     after = json.loads(shell("leases", "list", "--ended", "1", "--json", "--home", home).out)
     assert [(one["person"], one["status"]) for one in after["leases"]] == [

@@ -10,9 +10,10 @@ from gateway.cli.opening import opened
 from gateway.cli.shared import Shared, pass_shared, shared_options
 from gateway.service.leases.command import own_name, run_on_devices
 from gateway.service.leases.containers import reclaim_here
+from gateway.service.leases.ending import take_back
 from gateway.service.leases.holding import Wanted
 from gateway.service.leases.inventory import take_inventory
-from gateway.service.leases.ledger import give_back, list_leases
+from gateway.service.leases.ledger import list_leases
 from gateway.service.leases.model import Device, Lease, Purpose
 
 
@@ -44,9 +45,9 @@ def show(shared: Shared, ended: int) -> None:
 @shared_options
 @pass_shared
 def revoke(shared: Shared, lease: str) -> None:
-    """Take the GPUs of LEASE back; what used them learns it at its next heartbeat."""
+    """Take the GPUs of LEASE back: what uses them is asked to stop, then ended."""
     with opened(shared) as gateway:
-        ended = give_back(gateway, lease, "revoked by an administrator")
+        ended = take_back(gateway, lease, "revoked by an administrator")
     answer(ended.to_json(), [f"{lease}: {ended.sentence()}"], as_json=shared.json)
 
 

@@ -21,6 +21,7 @@ from gateway.service.gateway import Gateway
 from gateway.service.jobs.dispatch import find_process, start_waiting
 from gateway.service.jobs.job import LIVE, Job, JobFilter, list_jobs
 from gateway.service.jobs.machine import read_machine
+from gateway.service.leases.seen import see_leases
 
 _DAYS = 30
 _SHOWN = 15
@@ -44,6 +45,7 @@ def watch(gateway: Gateway, actor: Actor) -> dict[str, Any]:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": asdict(read_machine(gateway)),
         "jobs": [_live(job) for job in sorted(live, key=lambda job: job.asked)],
+        "gpus": see_leases(gateway, actor),
         "people": _people(gateway),
         "days": _DAYS,
         "failures": _failures(gateway),

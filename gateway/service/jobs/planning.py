@@ -64,6 +64,8 @@ def plan_call(
 
 def _estimate(gateway: Gateway, plan: Plan) -> dict[str, Any]:
     """Return the estimate, or why there is none."""
+    if plan.gpus:
+        return {"problem": "no block is tried out on a GPU before the run has one"}
     asked = {"call": plan.call.to_json(), "options": asdict(plan.options)}
     if not _PILOTS.acquire(timeout=_PATIENCE_S):
         raise LimitError("too many plans are being measured at this moment; try again")

@@ -50,6 +50,8 @@ class Progress:
     names: tuple[str, ...] = ()
     workers: int = 0
     resumed: bool = False
+    waiting: str | None = None
+    """What it waits for before it starts: GPUs that others hold."""
     retries: list[str] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
 
@@ -66,16 +68,20 @@ class Progress:
             "names": list(self.names),
             "workers": self.workers,
             "resumed": self.resumed,
+            "waiting": self.waiting,
             "retries": self.retries,
             "outputs": self.outputs,
             "passes": [item.to_json() for item in self.passes],
         }
 
+    def _on_runwaiting(self, event: dict[str, Any]) -> None:
+        self.waiting = event["reason"]
+
     def _on_runstarted(self, event: dict[str, Any]) -> None:
         self.run = event["run_id"]
         self.names = tuple(event["passes"])
         self.workers, self.resumed = event["workers"], event["resumed"]
-        self.passes, self.retries = [], []
+        self.passes, self.retries, self.waiting = [], [], None
 
     def _on_passstarted(self, event: dict[str, Any]) -> None:
         self._end(event["at"])

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from gateway.errors import CallError
+from gateway.run.lent import lent_environment
 from gateway.service.gateway import Gateway
 from gateway.service.leases.holding import Wanted, holding
-from gateway.service.leases.lent import lent_environment
 from gateway.service.leases.model import Lease
 
 _GRACE_S = 10.0

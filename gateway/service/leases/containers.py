@@ -1,15 +1,14 @@
 """Asks the container engine of this machine which containers still use lent devices."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+from gateway.service.container_engine import ask_engine
 from gateway.service.gateway import Gateway
 from gateway.service.leases.liveness import reclaim_dead
 from gateway.service.leases.model import LABEL, Active
 
-_LOG = logging.getLogger("gateway.leases")
-_PATIENCE_S = 10
 _LIVE = frozenset({"running", "paused", "restarting"})
 
 
@@ -19,30 +18,32 @@ class Look:
 
     engine: str
     """Its id."""
-    live: frozenset[str]
-    """Leases that a live container has as its label."""
+    live: Mapping[str, str]
+    """Lease to the live container that has it as its label."""
 
 
 def look_at_docker() -> Look | None:
     """Ask the engine that `DOCKER_HOST` names, or the usual one; None where none answers."""
-    try:
-        import docker  # noqa: PLC0415 - an extra, and only where containers hold leases
-        import requests  # noqa: PLC0415 - likewise
-    except ImportError as error:
-        _LOG.warning("containers hold leases, and nobody can look them up: %s", error)
-        return None
-    try:
-        client = docker.from_env(timeout=_PATIENCE_S)
-        try:
-            found = client.api.containers(all=True, filters={"label": [LABEL]})
-            engine = str(client.info()["ID"])
-        finally:
-            client.close()
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        _LOG.warning("the container engine does not answer: %s", str(error))
-        return None
-    live = (one["Labels"][LABEL] for one in found if one["State"] in _LIVE)
-    return Look(engine, frozenset(live))
+    return ask_engine(_look)
+
+
+def kill_container(lease: str) -> bool:
+    """Kill whatever containers of this machine have the label of a lease; whether there was one."""
+
+    def kill(client: Any) -> bool:
+        found = client.api.containers(filters={"label": [f"{LABEL}={lease}"]})
+        for one in found:
+            client.api.kill(one["Id"])
+        return bool(found)
+
+    return ask_engine(kill) or False
+
+
+def _look(client: Any) -> Look:
+    found = client.api.containers(all=True, filters={"label": [LABEL]})
+    engine = str(client.info()["ID"])
+    live = {one["Labels"][LABEL]: one["Id"] for one in found if one["State"] in _LIVE}
+    return Look(engine, live)
 
 
 @dataclass

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, Row, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
 from gateway.errors import ConflictError, LimitError, NotFoundError
 from gateway.records.database import reading, writing
@@ -120,7 +120,9 @@ def hand_over(gateway: Gateway, lease: str, holder: Holder) -> Lease:
     now = datetime.now(UTC)
     with writing(gateway.database) as connection:
         _serialize(connection)
-        _live_row(connection, lease)
+        row = _row(connection, lease)
+        if row.status == "ended":
+            raise ConflictError(f"the lease {lease} has ended: {row.reason}; its devices are lent")
         values = {"holder": holder.to_json(), "beat": now}
         connection.execute(update(LeaseRow).where(LeaseRow.id == lease).values(**values))
         return _lease(connection, lease)
@@ -138,6 +140,23 @@ def give_back(gateway: Gateway, lease: str, reason: str = "given back") -> Lease
         _row(connection, lease)
         _end(connection, lease, reason, now)
         _serve(connection, now)
+        return _lease(connection, lease)
+
+
+def ask_back(gateway: Gateway, lease: str, reason: str) -> Lease:
+    """Take a lease back: one that waits ends, one that is held ends when its holder has stopped.
+
+    The holder learns it at its next heartbeat. Until it gives back, nobody else gets its devices.
+
+    Raises:
+        NotFoundError: There is no such lease.
+    """
+    with writing(gateway.database) as connection:
+        _serialize(connection)
+        if _row(connection, lease).status == "waiting":
+            _end(connection, lease, reason, datetime.now(UTC))
+        held = update(LeaseRow).where(LeaseRow.id == lease, LeaseRow.status == "held")
+        connection.execute(held.values(reason=func.coalesce(LeaseRow.reason, reason)))
         return _lease(connection, lease)
 
 
@@ -223,7 +242,8 @@ def _serve(connection: Connection, now: datetime) -> None:
 def _end(connection: Connection, lease: str, reason: str, now: datetime) -> None:
     connection.execute(delete(LeasePartRow).where(LeasePartRow.lease == lease))
     open_ = update(LeaseRow).where(LeaseRow.id == lease, LeaseRow.status != "ended")
-    connection.execute(open_.values(status="ended", ended=now, reason=reason))
+    why = func.coalesce(LeaseRow.reason, reason)  # what it was asked back for comes first
+    connection.execute(open_.values(status="ended", ended=now, reason=why))
 
 
 def _serialize(connection: Connection) -> None:
@@ -262,6 +282,8 @@ def _live_row(connection: Connection, lease: str) -> Row[str, datetime, str | No
     row = _row(connection, lease)
     if row.status == "ended":
         raise ConflictError(f"the lease {lease} has ended: {row.reason}; ask for a new one")
+    if row.reason is not None:
+        raise ConflictError(f"the lease {lease} is over: {row.reason}; ask for a new one")
     return row
 
 

@@ -2,14 +2,14 @@
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import psutil
 
+from gateway.run.lent import LEASE_VARIABLE
 from gateway.service.gateway import Gateway
 from gateway.service.leases.ledger import active_holders, reclaim
-from gateway.service.leases.lent import LEASE_VARIABLE
 from gateway.service.leases.model import Active, Holder, this_boot
 
 SILENCE = timedelta(seconds=45)
@@ -35,8 +35,10 @@ def process_alive(active: Active) -> bool | None:
         return False
     if holder.kind != "process":
         return None
-    found = _same_process(holder)
-    return True if found is False and _is_heir(active.lease) else found
+    try:
+        return find_process(holder) is not None or any(heirs(active.lease))
+    except psutil.AccessDenied:
+        return None
 
 
 def reclaim_dead(gateway: Gateway, *alive: Alive) -> list[str]:
@@ -65,24 +67,24 @@ def reclaim_dead(gateway: Gateway, *alive: Alive) -> list[str]:
     return reclaim(gateway, dead) if dead else []
 
 
-def _same_process(holder: Holder) -> bool | None:
+def find_process(holder: Holder) -> psutil.Process | None:
+    """Return the process of a holder, if it is one of this machine that lives."""
+    if holder.kind != "process" or holder.host != socket.gethostname():
+        return None
     try:
         process = psutil.Process(int(holder.id))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return abs(process.create_time() - holder.started) < _SAME_START_S
+        same = abs(process.create_time() - holder.started) < _SAME_START_S
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except (psutil.NoSuchProcess, ValueError):
-        return False
-    except psutil.AccessDenied:
         return None
 
 
-def _is_heir(lease: str) -> bool:
-    """Whether any process of this machine was started for a lease."""
+def heirs(lease: str) -> Iterator[psutil.Process]:
+    """Yield the processes of this machine that were started for a lease and live."""
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(LEASE_VARIABLE) == lease:
-                return bool(process.status() != psutil.STATUS_ZOMBIE)
+            mine = process.pid != os.getpid() and process.environ().get(LEASE_VARIABLE) == lease
+            if mine and process.status() != psutil.STATUS_ZOMBIE:
+                yield process
         except (psutil.Error, OSError):
             continue  # of somebody else, or gone
-    return False

@@ -9,10 +9,12 @@ from typing import Any, Literal, Self
 
 import psutil
 
+from gateway.run.lent import LEASE_LABEL
+
 Purpose = Literal["notebook", "run", "galaxy"]
 Status = Literal["waiting", "held", "ended"]
-LABEL = "gateway.lease"
-"""Label of a container that uses the devices of a lease: the id of the lease."""
+LABEL = LEASE_LABEL
+"""Label of a container that uses the devices of a lease."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -114,7 +116,8 @@ class Lease:
     def sentence(self) -> str:
         """Say in a line how it stands: `1 of 2 GPUs free, you are third`."""
         if self.status == "held":
-            return f"{self.person} holds {', '.join(self.devices)}"
+            back = f", asked back: {self.reason}" if self.reason else ""
+            return f"{self.person} holds {', '.join(self.devices)}{back}"
         if self.status == "ended":
             return f"ended: {self.reason}"
         return f"{self.free} of {self.total} GPUs free, you are {_ordinal(self.position or 1)}"

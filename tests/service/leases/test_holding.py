@@ -9,15 +9,26 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
-from gateway.errors import CallError, RunCancelledError
+from gateway.errors import CallError, ConflictError, RunCancelledError
 from gateway.service.leases.command import run_on_devices
 from gateway.service.leases.containers import reclaim_here
+from gateway.service.leases.ending import take_back
 from gateway.service.leases.holding import Wanted, holding
 from gateway.service.leases.inventory import take_inventory
-from gateway.service.leases.ledger import find_lease, give_back, list_leases, set_devices
-from gateway.service.leases.model import Device
+from gateway.service.leases.ledger import (
+    ask,
+    ask_back,
+    find_lease,
+    give_back,
+    list_leases,
+    refresh,
+    set_devices,
+)
+from gateway.service.leases.liveness import heirs
+from gateway.service.leases.model import Device, Holder
 
 PRINT = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'], os.environ['GATEWAY_LENT'])"
 
@@ -140,6 +151,43 @@ def test_a_command_that_outlives_its_wrapper_keeps_its_device(gateway, home):
         assert reclaim_here(gateway) == []
         os.kill(command, signal.SIGKILL)
         assert poll(lambda: reclaim_here(gateway)) == [held.id]
+
+
+def test_a_lease_taken_back_is_lent_again_only_when_its_command_has_ended(gateway, home):
+    code = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    with hold(home, sys.executable, "-c", code) as wrapper:
+        assert wrapper.stdout is not None
+        command = int(wrapper.stdout.readline())
+        (held,) = list_leases(gateway)
+        ask_back(gateway, held.id, "revoked by ben")
+        with pytest.raises(ConflictError, match="is over: revoked by ben; ask for a new one"):
+            refresh(gateway, held.id)
+        assert find_lease(gateway, held.id).status == "held", "its command still runs"
+        assert take_back(gateway, held.id, "later").reason == "revoked by ben"
+        assert not psutil.pid_exists(command)
+
+
+def test_a_holder_that_does_not_listen_is_ended(gateway, home, monkeypatch):
+    monkeypatch.setattr("gateway.service.leases.ending.PATIENCE_S", 0.5)
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    monkeypatch.setattr("gateway.service.leases.ending._DEATH_S", 2.0)
+    with hold(home, sys.executable, "-c", code) as wrapper:
+        assert wrapper.stdout is not None
+        assert wrapper.stdout.readline() == "ready\n"
+        (held,) = list_leases(gateway)
+        assert take_back(gateway, held.id, "revoked by ben").status == "ended"
+        assert not psutil.pid_exists(wrapper.pid)
+        assert list(heirs(held.id)) == []
+
+
+def test_who_waits_leaves_the_line_when_asked_back(gateway):
+    one(gateway)
+    with holding(gateway, wanted()):
+        waiting = ask(gateway, "ben", Holder.this_process(), purpose="run")
+        assert take_back(gateway, waiting.id, "revoked by ana").reason == "revoked by ana"
 
 
 def test_a_signal_ends_the_command_and_gives_back(gateway, home):

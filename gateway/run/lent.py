@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 LEASE_VARIABLE = "GATEWAY_LEASE"
 """Id of the lease: what was started with it lives on its devices."""
+LEASE_LABEL = "gateway.lease"
+"""Label of a container that uses the devices of a lease: the id of the lease."""
 NAMES_VARIABLE = "GATEWAY_LENT"
 """CDI names of the devices, with commas between."""
 
