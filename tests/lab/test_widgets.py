@@ -68,12 +68,13 @@ def test_a_solid_is_bright_where_the_volume_is(notebook) -> None:
         f"nb.view3d('cube/raw', box={ground}, height=360)",
     )
     here.run()
-    canvas = here.page.locator(".jp-OutputArea canvas")
-    here.page.wait_for_function(
-        "() => document.querySelectorAll('.jp-OutputArea canvas').length > 1"
-    )
+    # a figure has more than one canvas; the first of each cell is the picture
+    cells = here.page.locator(".jp-CodeCell")
+    canvas = [cells.nth(number).locator("canvas").first for number in (1, 2)]
+    for one in canvas:
+        one.wait_for()
     here.page.wait_for_timeout(4000)
-    bright, dark = (picture(here, canvas.nth(n), f"solid-{n}") for n in (0, 1))
+    bright, dark = (picture(here, canvas[n], f"solid-{n}") for n in (0, 1))
     middle = [
         part[part.shape[0] // 2 - 40 :, :][:80, part.shape[1] // 2 - 40 :][:, :80]
         for part in (bright, dark)
