@@ -73,7 +73,7 @@ def test_a_hub_that_restarts_finds_its_servers(hub):
         ({"mem_limit": 2**50}, "choose a smaller size"),
         ({"devices": ["gateway.test/gpu=77"]}, "the engine knows no such GPU"),
         ({"container_user": "0:0"}, "containers may not run as"),
-        ({"cmd": ["no-such-program"]}, "the image is none for notebooks"),
+        ({"cmd": ["no-such-program"]}, "ended with code 127"),
         ({"cmd": ["sh", "-c", "echo the reason; exit 3"]}, "ended with code 3"),
     ],
     ids=["image", "memory", "gpu", "root", "program", "end"],
