@@ -1,6 +1,7 @@
 """The network of the containers: internal, and kept from one another and from this machine."""
 
 import ipaddress
+import itertools
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -124,7 +125,9 @@ def open_machine(network: EngineNetwork) -> None:
     listed = _iptables(program, "-S", "INPUT").stdout.splitlines()
     for line in listed:
         words = line.split()
-        if words[:1] == ["-A"] and ["-i", network.bridge] == words[2:4]:
+        # the program writes a rule's parts in an order of its own
+        of_bridge = ("-i", network.bridge) in itertools.pairwise(words)
+        if words[:1] == ["-A"] and of_bridge:
             _iptables(program, "-D", *words[1:])
 
 

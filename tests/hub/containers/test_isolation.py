@@ -1,9 +1,12 @@
 """What a container can reach: hub and gateway, nothing else of this machine or beside it."""
 
 import socket
+import subprocess
 import threading
 
 import pytest
+
+from gateway.hub.engine_network import EngineNetwork, close_machine, open_machine
 
 pytestmark = [pytest.mark.docker, pytest.mark.slow]
 
@@ -86,3 +89,22 @@ def test_names_are_asked_of_nobody(hub):
         "    print(type(error).__name__)"
     )
     assert hub.kernel("ana").run(code) == "gaierror"
+
+
+def test_the_firewall_is_put_back_whole():
+    network = EngineNetwork(name="none", bridge="br-gatewaytest", address="192.0.2.1")
+    try:
+        assert close_machine(network, [1, 2]) is None
+        assert close_machine(network, [3]) is None  # what was closed before is closed anew
+        rules = [rule for rule in _input_rules() if network.bridge in rule]
+        assert len(rules) == 3
+        assert "--dports 3 " in rules[1]
+    finally:
+        open_machine(network)
+    assert not [rule for rule in _input_rules() if network.bridge in rule]
+
+
+def _input_rules():
+    words = ["iptables", "-S", "INPUT"]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
