@@ -43,9 +43,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def container_engine(lacking: Lacking) -> Iterator[ContainerEngine]:
     """Yield an engine that starts containers and has the base image.
 
-    It is the one that `GATEWAY_TEST_DOCKER_HOST` or `DOCKER_HOST` names, else one of our own.
+    It is the one that `DOCKER_HOST` names, else one of our own.
     """
-    given = os.environ.get("GATEWAY_TEST_DOCKER_HOST") or os.environ.get("DOCKER_HOST")
+    given = os.environ.get("DOCKER_HOST")
     cache = default_cache()
     # a socket's path is short, and pytest's folder may be long
     folder = Path(tempfile.mkdtemp(prefix="gateway-engine-", dir="/tmp"))
