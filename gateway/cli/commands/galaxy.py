@@ -12,14 +12,16 @@ from gateway.errors import SettingsError
 
 @click.command(
     "galaxy",
-    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    # what stands behind the first word is for that command of the Galaxy face, --help too
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND]...")
 @pass_shared
 def command(shared: Shared, /, *, words: tuple[str, ...]) -> None:
-    """Run workflows in Galaxy, send things to it, and start a Galaxy with all tools.
+    """Start a Galaxy with all tools, and run workflows in one.
 
-    `gateway galaxy --help` lists its commands: up, down, status, publish, send, invoke and more.
+    `gateway galaxy` alone lists its commands: up, down, status, publish, send, invoke and more.
+    `gateway galaxy COMMAND --help` explains one.
     """
     if importlib.util.find_spec("bioblend") is None:
         raise SettingsError(
