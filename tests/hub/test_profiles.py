@@ -8,7 +8,7 @@ from gateway.errors import CallError
 from gateway.hub import kubernetes, local, slurm
 from gateway.hub.facts import Resources
 from gateway.hub.profile_form import draw_form
-from gateway.hub.profiles import choose, offer, options_from_form
+from gateway.hub.profiles import LAB_IMAGE, choose, offer, options_from_form
 
 CONTAINERS = replace(kubernetes.KIND, elsewhere=False)
 
@@ -20,7 +20,7 @@ def test_sizes_are_parts_of_the_largest_that_the_machine_has(facts_of) -> None:
         ("medium", 2.7, 5_333_333_333),
         ("large", 8, 16_000_000_000),
     ]
-    assert [(i.key, i.reference) for i in offered.images] == [("lab", "gateway/lab:latest")]
+    assert [(i.key, i.reference) for i in offered.images] == [("lab", LAB_IMAGE)]
     assert offered.gpus == ("none",)
 
 
