@@ -1,6 +1,8 @@
 """Notebook servers as containers of this machine: where an engine answers, the usual way."""
 
 import hashlib
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from docker import APIClient
@@ -16,16 +18,18 @@ from gateway.service.settings import Settings
 
 SPAWNER = "gateway.hub.docker_spawner.GatewayDockerSpawner"
 _PATIENCE_S = 20
+_UNIX = "unix://"
+_USUAL = "unix:///var/run/docker.sock"
 _OWNER = "gateway"
 
 
 def lack(settings: Settings) -> str | None:
     """Say why no container can start here; None where one can."""
     try:
-        client = connect_engine(settings)
         image = images_of(settings)[0]
-        if not client.images(image):
-            return f"the image {image} is not on this machine; make it with `make images`"
+        with closing(connect_engine(settings)) as client:
+            if not client.images(image):
+                return f"the image {image} is not on this machine; make it with `make images`"
     except (DockerException, OSError) as error:
         return f"no container engine answers ({' '.join(str(error).split())[:200]})"
     return None
@@ -36,8 +40,13 @@ def connect_engine(settings: Settings) -> APIClient:
 
     Raises:
         DockerException: None answers.
+        FileNotFoundError: Its socket is not there.
     """
-    return APIClient(version="auto", timeout=_PATIENCE_S, **_where(settings))
+    where = _where(settings)
+    socket = str(where.get("base_url", _USUAL)).removeprefix(_UNIX)
+    if socket.startswith("/") and not Path(socket).exists():
+        raise FileNotFoundError(f"there is no socket {socket}")
+    return APIClient(version="auto", timeout=_PATIENCE_S, **where)
 
 
 def _where(settings: Settings) -> dict[str, Any]:
@@ -57,7 +66,8 @@ def find_network(settings: Settings) -> EngineNetwork:
         SettingsError: The engine refuses to make it, or it is not internal.
     """
     try:
-        return ensure_network(connect_engine(settings), settings.hub_network, _OWNER)
+        with closing(connect_engine(settings)) as client:
+            return ensure_network(client, settings.hub_network, _OWNER)
     except (DockerException, OSError) as error:
         raise SettingsError(
             f"the network {settings.hub_network} of the containers cannot be made: "
