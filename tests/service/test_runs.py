@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import __version__
 from gateway.errors import CorruptionError, ExistsError, RunCancelledError, RunError
 from gateway.records.crate import crate_key, read_crate
 from gateway.run.events import RunStarted
@@ -34,7 +35,7 @@ def test_a_run_is_in_the_catalogue_and_in_the_crate_alike(filled) -> None:
         "m1/bright": "labels",
     }
     assert found.wall_s > 0
-    assert found.image == "trial:1.0.0"
+    assert found.image == f"trial:{__version__}"
 
 
 def test_the_files_an_ingest_read_are_in_its_record(filled, source_file: Path) -> None:
