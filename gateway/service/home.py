@@ -25,6 +25,12 @@ memory = "2GB"
 # Worker processes of a run; unset means one per core, as far as memory allows.
 # workers = 4
 
+# Where runs compute: in processes of this machine, or in containers of the tools' images.
+# engine = "docker"
+# image_name = "registry.example.org/{image}:{version}"
+# docker_host = "unix:///run/user/1000/docker.sock"
+# docker_network = "bridge"
+
 # Who runs things here, as the record of every run shall say; unset means the account's name.
 # person_name = "Santiago Ramón y Cajal"
 # person_orcid = "0000-0002-1825-0097"
@@ -47,6 +53,10 @@ memory = "2GB"
 # upload = "2GB"
 # body = "64MB"
 # cutout = "2GB"
+
+# How long logs of ended runs, and lines of the audit log, are kept; 0 keeps them for ever.
+# keep_journals_days = 180
+# keep_audit_days = 1095
 
 # Signing in with the accounts of an OAuth2 server.
 # oauth2_client_id = "brain-gateway"
