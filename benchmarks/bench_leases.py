@@ -85,7 +85,7 @@ def simulate(gateway: Gateway, given: argparse.Namespace) -> Record:
     keeper = threading.Thread(target=keep, args=(gateway, record, over))
     keeper.start()
     with ThreadPoolExecutor(given.users) as pool:
-        engine = look_at_docker() if given.image else None
+        engine = look_at_docker(gateway) if given.image else None
         if given.image and engine is None:
             raise SystemExit("no container engine answers; set DOCKER_HOST, or leave --image out")
         images = [given.image if n % 3 == 0 else None for n in range(given.users)]

@@ -2,7 +2,6 @@
 
 import hashlib
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from docker import APIClient
@@ -14,12 +13,11 @@ from gateway.hub.engine_network import EngineNetwork, close_machine, ensure_netw
 from gateway.hub.facts import Facts
 from gateway.hub.profiles import LAB_IMAGE
 from gateway.hub.spawners import Config, SpawnerKind
+from gateway.service.container_engine import engine_address, require_socket
 from gateway.service.settings import Settings
 
 SPAWNER = "gateway.hub.docker_spawner.GatewayDockerSpawner"
 _PATIENCE_S = 20
-_UNIX = "unix://"
-_USUAL = "unix:///var/run/docker.sock"
 _OWNER = "gateway"
 
 
@@ -43,15 +41,12 @@ def connect_engine(settings: Settings) -> APIClient:
         FileNotFoundError: Its socket is not there.
     """
     where = _where(settings)
-    socket = str(where.get("base_url", _USUAL)).removeprefix(_UNIX)
-    if socket.startswith("/") and not Path(socket).exists():
-        raise FileNotFoundError(f"there is no socket {socket}")
+    require_socket(where["base_url"])
     return APIClient(version="auto", timeout=_PATIENCE_S, **where)
 
 
 def _where(settings: Settings) -> dict[str, Any]:
-    named = {} if settings.docker_host is None else {"base_url": settings.docker_host}
-    return {**kwargs_from_env(), **named}
+    return {**kwargs_from_env(), "base_url": engine_address(settings.docker_host)}
 
 
 def images_of(settings: Settings) -> list[str]:

@@ -135,7 +135,7 @@ class Lending:
 
     def _hand_over(self, spawner: Any, lease: str) -> bool:
         if spawner.has_trait("devices"):
-            look = look_at_docker()
+            look = look_at_docker(self._gateway)
             if look is None or lease not in look.live:
                 return False
             holder = Holder.container(look.live[lease], look.engine)

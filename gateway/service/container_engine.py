@@ -1,4 +1,4 @@
-"""Asks the container engine of this machine something; whether one is there is never certain."""
+"""Finds the container engine and asks it something; whether one is there is never certain."""
 
 import logging
 import os
@@ -13,12 +13,30 @@ _UNIX = "unix://"
 AnswerT = TypeVar("AnswerT")
 
 
-def ask_engine(question: Callable[[Any], AnswerT]) -> AnswerT | None:
-    """Return what a client of the engine answers; None, with a line in the log, where none does.
-
-    The engine is the one that `DOCKER_HOST` names, else the usual one.
+def engine_address(named: str | None) -> str:
+    """Return where the engine is: as the setting `docker_host` names it, or `DOCKER_HOST`.
 
     Args:
+        named: What the setting says; None takes the environment's, or the usual socket.
+    """
+    return named or os.environ.get("DOCKER_HOST") or _USUAL
+
+
+def require_socket(address: str) -> None:
+    """Refuse an address whose socket is not there; the Docker SDK would leave one open.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    if address.startswith(_UNIX) and not Path(address.removeprefix(_UNIX)).exists():
+        raise FileNotFoundError(f"there is no socket {address}")
+
+
+def ask_engine(named: str | None, question: Callable[[Any], AnswerT]) -> AnswerT | None:
+    """Return what a client of the engine answers; None, with a line in the log, where none does.
+
+    Args:
+        named: As `engine_address` takes it.
         question: Called with a client of the Docker SDK.
     """
     try:
@@ -27,16 +45,14 @@ def ask_engine(question: Callable[[Any], AnswerT]) -> AnswerT | None:
     except ImportError as error:
         _LOG.warning("no container engine can be asked: %s", error)
         return None
-    host = os.environ.get("DOCKER_HOST", _USUAL)
-    if host.startswith(_UNIX) and not Path(host.removeprefix(_UNIX)).exists():
-        _LOG.warning("no container engine answers: there is no socket %s", host)
-        return None
     try:
-        client = docker.from_env(timeout=_PATIENCE_S)
+        where = {**docker.utils.kwargs_from_env(), "base_url": engine_address(named)}
+        require_socket(where["base_url"])
+        client = docker.DockerClient(timeout=_PATIENCE_S, **where)
         try:
             return question(client)
         finally:
             client.close()
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
-        _LOG.warning("the container engine does not answer: %s", str(error))
+        _LOG.warning("no container engine answers: %s", str(error))
         return None

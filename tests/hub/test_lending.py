@@ -56,8 +56,8 @@ def gateway(tmp_path, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     monkeypatch.setattr("gateway.hub.lending._BEAT_S", 0.05)
     monkeypatch.setattr("gateway.hub.lending._SHOWN_S", 0.01)
-    monkeypatch.setattr("gateway.hub.lending.look_at_docker", lambda: None)
-    monkeypatch.setattr("gateway.service.leases.ending.look_at_docker", lambda: None)
+    monkeypatch.setattr("gateway.hub.lending.look_at_docker", lambda _: None)
+    monkeypatch.setattr("gateway.service.leases.ending.look_at_docker", lambda _: None)
     init_home(tmp_path / "home")
     opened = open_gateway(tmp_path / "home")
     with opened.catalogue:

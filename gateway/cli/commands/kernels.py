@@ -57,7 +57,7 @@ def install(
         if slurm:
             kernels = [slurm_kernel(gateway, python=python, options=options, gpus=gpus)]
         else:
-            kernels = image_kernels(gateway, choose_images(images))
+            kernels = image_kernels(gateway, choose_images(images, gateway.settings.docker_host))
         install_kernels(kernels, folder)
     data = {"folder": str(folder), "kernels": {one.name: one.to_json() for one in kernels}}
     answer(data, columns([(one.name, one.title) for one in kernels]), as_json=shared.json)

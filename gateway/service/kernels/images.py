@@ -22,15 +22,20 @@ class KernelImage:
     """What the engine calls it: `brain-gateway/tools:0.1.0`."""
 
 
-def choose_images(named: tuple[str, ...]) -> list[KernelImage]:
+def choose_images(named: tuple[str, ...], engine: str | None) -> list[KernelImage]:
     """Return the images that are named, or all that the engine knows to be of the gateway.
+
+    Args:
+        named: What the engine calls them.
+        engine: Where it is, as the setting `docker_host` names it.
 
     Raises:
         SettingsError: None is named, and no engine answers or it has none.
     """
     if named:
         return [KernelImage(_key(reference), reference) for reference in named]
-    found = ask_engine(lambda client: client.api.images(filters={"label": [NAME_LABEL]}))
+    labelled = {"label": [NAME_LABEL]}
+    found = ask_engine(engine, lambda client: client.api.images(filters=labelled))
     if found is None:
         raise SettingsError(
             "no container engine answers, so no image with tools is known; start it, or name "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gateway.service.container_engine import ask_engine
@@ -22,13 +23,13 @@ class Look:
     """Lease to the live container that has it as its label."""
 
 
-def look_at_docker() -> Look | None:
-    """Ask the engine that `DOCKER_HOST` names, or the usual one; None where none answers."""
-    return ask_engine(_look)
+def look_at_docker(gateway: Gateway) -> Look | None:
+    """Ask the engine of a gateway; None where none answers."""
+    return ask_engine(gateway.settings.docker_host, _look)
 
 
-def kill_container(lease: str) -> bool:
-    """Kill whatever containers of this machine have the label of a lease; whether there was one."""
+def kill_container(gateway: Gateway, lease: str) -> bool:
+    """Kill whatever containers have the label of a lease; whether there was one."""
 
     def kill(client: Any) -> bool:
         found = client.api.containers(filters={"label": [f"{LABEL}={lease}"]})
@@ -36,7 +37,7 @@ def kill_container(lease: str) -> bool:
             client.api.kill(one["Id"])
         return bool(found)
 
-    return ask_engine(kill) or False
+    return ask_engine(gateway.settings.docker_host, kill) or False
 
 
 def _look(client: Any) -> Look:
@@ -53,7 +54,7 @@ class ContainerLife:
     It is taken at the first question, after the ledger was read: what is not there then has ended.
     """
 
-    look: Callable[[], Look | None] = look_at_docker
+    look: Callable[[], Look | None]
     _seen: list[Look | None] = field(default_factory=list, init=False)
 
     def __call__(self, active: Active) -> bool | None:
@@ -73,4 +74,4 @@ class ContainerLife:
 
 def reclaim_here(gateway: Gateway) -> list[str]:
     """End the leases whose process or container of this machine died; returns them."""
-    return reclaim_dead(gateway, ContainerLife())
+    return reclaim_dead(gateway, ContainerLife(partial(look_at_docker, gateway)))

@@ -39,7 +39,7 @@ def take_back(gateway: Gateway, lease: str, reason: str) -> Lease:
     """
     taken = ask_back(gateway, lease, reason)
     deadline = time.monotonic() + PATIENCE_S
-    killed = taken.status == "held" and kill_container(lease)
+    killed = taken.status == "held" and kill_container(gateway, lease)
     while taken.status == "held" and not killed and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
         taken = find_lease(gateway, lease)
@@ -59,7 +59,7 @@ def release(gateway: Gateway, lease: str, reason: str) -> bool:
         NotFoundError: There is no such lease.
     """
     if find_lease(gateway, lease).status == "held":
-        look, heir = look_at_docker(), next(heirs(lease), None)
+        look, heir = look_at_docker(gateway), next(heirs(lease), None)
         with suppress(ConflictError):  # it has ended in this moment
             if look is not None and lease in look.live:
                 hand_over(gateway, lease, Holder.container(look.live[lease], look.engine))

@@ -104,7 +104,15 @@ def test_without_an_engine_the_look_says_so_once(gateway, monkeypatch, caplog):
     assert reclaim_here(gateway) == []
     assert [record.message for record in caplog.records if "no socket" in record.message]
     assert len(caplog.records) == 1
-    assert look_at_docker() is None
+    assert look_at_docker(gateway) is None
+
+
+def test_the_engine_that_the_settings_name_is_the_one_asked(gateway, caplog):
+    named = gateway.settings.model_copy(update={"docker_host": "unix:///named/docker.sock"})
+    assert look_at_docker(replace(gateway, settings=named)) is None
+    assert caplog.messages == [
+        "no container engine answers: there is no socket unix:///named/docker.sock"
+    ]
 
 
 def test_without_containers_no_engine_is_asked(gateway):
