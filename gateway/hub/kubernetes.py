@@ -1,14 +1,12 @@
 """Notebook servers as pods of Kubernetes; they read volumes over HTTP with their token."""
 
-import socket
 from typing import Any
 
 from kubespawner import KubeSpawner
 from traitlets import Unicode
 
 from gateway.hub.facts import Facts
-from gateway.hub.spawners import Config, SpawnerKind, give_limits
-from gateway.service.settings import Settings
+from gateway.hub.spawners import Config, SpawnerKind, cluster_host, give_limits
 
 _USER, _GROUP = 1000, 100
 _HOME = "/home/lab"
@@ -60,10 +58,6 @@ def give(spawner: Any, profile: Any) -> None:
     spawner.extra_resource_limits = {**spawner.extra_resource_limits, **wanted}
 
 
-def _inner_host(settings: Settings) -> str:
-    return settings.hub_inner_host or socket.gethostname()
-
-
 KIND = SpawnerKind(
     name="kube",
     spawner="gateway.hub.kubernetes.GatewayKubeSpawner",
@@ -72,7 +66,7 @@ KIND = SpawnerKind(
     outlive=True,
     sized=True,
     lack=lambda _: None,  # the cluster says so when a server starts
-    inner_host=_inner_host,
+    inner_host=cluster_host,
     configure=configure,
     give=give,
     elsewhere=True,

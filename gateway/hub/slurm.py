@@ -1,14 +1,13 @@
 """Notebook servers as jobs of a Slurm cluster, each under the account of its person there."""
 
 import shutil
-import socket
 from typing import Any
 
 from batchspawner import SlurmSpawner
 from traitlets import Unicode
 
 from gateway.hub.facts import Facts
-from gateway.hub.spawners import Config, SpawnerKind, give_limits
+from gateway.hub.spawners import Config, SpawnerKind, cluster_host, give_limits
 from gateway.service.settings import Settings
 
 _MEBIBYTE = 2**20
@@ -68,10 +67,6 @@ def _lack(settings: Settings) -> str | None:
     return None
 
 
-def _inner_host(settings: Settings) -> str:
-    return settings.hub_inner_host or socket.gethostname()
-
-
 KIND = SpawnerKind(
     name="slurm",
     spawner="gateway.hub.slurm.GatewaySlurmSpawner",
@@ -80,7 +75,7 @@ KIND = SpawnerKind(
     outlive=True,
     sized=True,
     lack=_lack,
-    inner_host=_inner_host,
+    inner_host=cluster_host,
     configure=configure,
     give=give,
     elsewhere=True,

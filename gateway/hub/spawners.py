@@ -5,6 +5,7 @@ it is asked for, so its library need not be installed elsewhere. `gateway.hub.lo
 """
 
 import importlib
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,11 @@ KINDS: Mapping[str, str] = {
 """Name to the module whose `KIND` it is."""
 _AUTOMATIC = ("docker", "local")
 Config = dict[str, dict[str, Any]]
+
+
+def cluster_host(settings: Settings) -> str:
+    """Return the address at which servers of a cluster reach this machine."""
+    return settings.hub_inner_host or socket.gethostname()
 
 
 def give_limits(spawner: Any, profile: Any) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import hmac
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +12,7 @@ import httpx
 from gateway.errors import CallError, SignInError, StoreError
 from gateway.service.access.hub_asking import ask_standing, require_hub
 from gateway.service.access.people import check_person
-from gateway.service.access.providers import Identity, Start
+from gateway.service.access.providers import Identity, Start, require_same_browser
 from gateway.service.access.vouching import HUB
 from gateway.service.settings import Settings
 
@@ -62,9 +61,7 @@ class HubProvider:
         Raises:
             SignInError: The answer belongs to no sign-in of this browser, or the hub refuses.
         """
-        state = remembered.get("state", "")
-        if not state or not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
-            raise SignInError("this sign-in was not begun in this browser; begin it again")
+        require_same_browser(answer, remembered)
         if answer.get("error") or not answer.get("code"):
             why = answer.get("error", "no code")[:100]
             raise SignInError(f"the hub refused ({why}); begin the sign-in again")

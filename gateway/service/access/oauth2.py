@@ -1,6 +1,5 @@
 """The identity provider of a trusted OAuth2 server: authorization code with state and PKCE."""
 
-import hmac
 import secrets
 import warnings
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from authlib.common.errors import AuthlibBaseError
 from gateway.errors import CallError, SettingsError, SignInError
 from gateway.service.access.groups import check_group
 from gateway.service.access.people import check_person
-from gateway.service.access.providers import Identity, Start
+from gateway.service.access.providers import Identity, Start, require_same_browser
 from gateway.service.settings import Settings
 
 with warnings.catch_warnings():
@@ -75,9 +74,7 @@ class OAuth2Provider:
         Raises:
             SignInError: The answer belongs to no sign-in of this browser, or the server refuses.
         """
-        state = remembered.get("state", "")
-        if not state or not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
-            raise SignInError("this sign-in was not begun in this browser; begin it again")
+        require_same_browser(answer, remembered)
         if answer.get("error"):
             raise SignInError(f"{self.label} refused: {answer['error'][:100]!r}; begin again")
         if not answer.get("code"):

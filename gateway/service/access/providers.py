@@ -1,8 +1,11 @@
 """The port of identity providers: who somebody is, said by accounts here or by a trusted server."""
 
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from gateway.errors import SignInError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +58,14 @@ class IdentityProvider(Protocol):
         Raises:
             SignInError: The provider does not say so.
         """
+
+
+def require_same_browser(answer: Mapping[str, str], remembered: Mapping[str, str]) -> None:
+    """Refuse an answer to a sign-in that another browser began: its state is not this one's.
+
+    Raises:
+        SignInError: It belongs to no sign-in of this browser.
+    """
+    state = remembered.get("state", "")
+    if not state or not hmac.compare_digest(answer.get("state", "").encode(), state.encode()):
+        raise SignInError("this sign-in was not begun in this browser; begin it again")
