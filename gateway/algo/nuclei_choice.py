@@ -16,9 +16,10 @@ TEXTURE = 8.0
 CROWDED = 9.0
 """... which they are not where a bright nucleus is less than about this many spreads: there the
 spread is that of the nuclei, and the limit falls with the square of the ratio."""
-EVEN = 0.2
+EVEN = 0.7
 """Dark spots over bright ones, both about as strong as a bright nucleus: above this, what looks
-like crowded nuclei is texture, which has as many of one as of the other."""
+like crowded nuclei is texture, which has as many of one as of the other. Bright slabs have about
+half as many, nuclei next to none."""
 EVEN_SIZE = 0.7
 """... counted from this part of the response of a bright nucleus."""
 FLOOR = 0.12
