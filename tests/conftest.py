@@ -1,5 +1,6 @@
 """Fixtures shared by all tests."""
 
+import importlib
 import os
 import shutil
 import signal
@@ -49,6 +50,17 @@ def lacking() -> Lacking:
         pytest.skip(reason)
 
     return stop
+
+
+@pytest.fixture(scope="module")
+def trialtools() -> Iterator[Path]:
+    """Install the package of trial tools for one file of tests, and yield where it lies."""
+    site = Path(__file__).parent / "run" / "site"
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(site))
+    importlib.invalidate_caches()
+    yield site
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

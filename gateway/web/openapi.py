@@ -26,6 +26,7 @@ _TAGS = {
     "session": "Who asks, and their tokens.",
     "people": "People, groups, and roles on datasets.",
     "links": "Share links.",
+    "passes": "What a notebook shows a dataset with.",
     "audit": "Who opened, shared, changed, revoked.",
     "datasets": "Datasets and what they hold.",
     "cutouts": "Boxes of a volume as files.",

@@ -1,8 +1,5 @@
 """A store with an image, and tools of an installed package to run on it."""
 
-import importlib
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -16,18 +13,12 @@ from gateway.volumes.model import VolumeInfo
 from gateway.volumes.store import open_store
 from gateway.volumes.writer import create_volume
 
-SITE = Path(__file__).parent / "site"
 SHAPE = (70, 150, 200)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def trialtools():
-    """Install the package of trial tools for the tests of the engine."""
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(SITE))
-    importlib.invalidate_caches()
-    yield
-    patch.undo()
+@pytest.fixture(scope="module", autouse=True)
+def with_trial_tools(trialtools):
+    """Every file of tests here works with the trial tools."""
 
 
 def write_image(store, key="m1/raw.ome.zarr", shape=SHAPE, seed=1):

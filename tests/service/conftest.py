@@ -1,6 +1,5 @@
 """A gateway home of its own for every test, and the trial tools of the engine's tests."""
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,9 @@ from gateway.toolkit.call import make_call
 from gateway.toolkit.registry import get_tool
 
 
-@pytest.fixture(scope="session", autouse=True)
-def trialtools() -> Iterator[None]:
-    """Install the package of trial tools."""
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(Path(__file__).parents[1] / "run" / "site"))
-    importlib.invalidate_caches()
-    yield
-    patch.undo()
+@pytest.fixture(scope="module", autouse=True)
+def with_trial_tools(trialtools):
+    """Every file of tests here works with the trial tools."""
 
 
 @pytest.fixture
