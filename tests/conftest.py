@@ -22,6 +22,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from gateway.algo.pyramid import reduce_mean, reduce_mode
+from gateway.service.home import init_home
 from gateway.volumes.dataset import DatasetInfo, write_dataset
 from gateway.volumes.layout import shard_boxes
 from gateway.volumes.model import Channel, VolumeInfo
@@ -50,6 +51,14 @@ def lacking() -> Lacking:
         pytest.skip(reason)
 
     return stop
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a fresh, empty gateway home."""
+    path = tmp_path / "home"
+    init_home(path)
+    return path
 
 
 @pytest.fixture(scope="module")

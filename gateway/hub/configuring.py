@@ -27,8 +27,9 @@ def configure(config: Any, home: Path | None = None) -> None:
     path = find_home(home)
     settings = read_settings(path)
     kind = choose_kind(settings, say=print)
-    facts = read_facts(path, inner_host=kind.inner_host(settings), everywhere=kind.elsewhere)
-    warning = kind.prepare(facts)
+    meeting = kind.meet(settings)
+    facts = read_facts(path, inner_host=meeting.address, everywhere=kind.elsewhere)
+    warning = meeting.close([facts.ports.hub, facts.ports.web])
     if warning is not None:
         print(warning, file=sys.stderr)  # noqa: T201 - the hub's log
     for name, values in hub_config(facts, kind, proxy=find_proxy(settings)).items():

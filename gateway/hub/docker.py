@@ -1,19 +1,19 @@
 """Notebook servers as containers of this machine: where an engine answers, the usual way."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
-from docker import APIClient
 from docker.errors import DockerException
-from docker.utils import kwargs_from_env
 
 from gateway.errors import SettingsError
 from gateway.hub.engine_network import EngineNetwork, close_machine, ensure_network
 from gateway.hub.facts import Facts
 from gateway.hub.profiles import LAB_IMAGE
-from gateway.hub.spawners import Config, SpawnerKind
-from gateway.service.container_engine import engine_address, require_socket
+from gateway.hub.spawners import Config, Meeting, SpawnerKind
+from gateway.service.container_engine import connect_engine, engine_place
 from gateway.service.settings import Settings
 
 SPAWNER = "gateway.hub.docker_spawner.GatewayDockerSpawner"
@@ -25,28 +25,12 @@ def lack(settings: Settings) -> str | None:
     """Say why no container can start here; None where one can."""
     try:
         image = images_of(settings)[0]
-        with closing(connect_engine(settings)) as client:
-            if not client.images(image):
+        with closing(connect_engine(settings.docker_host, _PATIENCE_S)) as client:
+            if not client.api.images(image):
                 return f"the image {image} is not on this machine; make it with `make images`"
     except (DockerException, OSError) as error:
         return f"no container engine answers ({' '.join(str(error).split())[:200]})"
     return None
-
-
-def connect_engine(settings: Settings) -> APIClient:
-    """Connect to the engine that the settings or DOCKER_HOST name, or the usual one.
-
-    Raises:
-        DockerException: None answers.
-        FileNotFoundError: Its socket is not there.
-    """
-    where = _where(settings)
-    require_socket(where["base_url"])
-    return APIClient(version="auto", timeout=_PATIENCE_S, **where)
-
-
-def _where(settings: Settings) -> dict[str, Any]:
-    return {**kwargs_from_env(), "base_url": engine_address(settings.docker_host)}
 
 
 def images_of(settings: Settings) -> list[str]:
@@ -54,20 +38,21 @@ def images_of(settings: Settings) -> list[str]:
     return [text.rpartition("=")[2] for text in settings.hub_images] or [LAB_IMAGE]
 
 
-def find_network(settings: Settings) -> EngineNetwork:
-    """Return the network of the containers, made on first use.
+def meet(settings: Settings) -> Meeting:
+    """Return where the containers reach this machine: on their network, made on first use.
 
     Raises:
         SettingsError: The engine refuses to make it, or it is not internal.
     """
     try:
-        with closing(connect_engine(settings)) as client:
-            return ensure_network(client, settings.hub_network, _OWNER)
+        with closing(connect_engine(settings.docker_host, _PATIENCE_S)) as client:
+            network = ensure_network(client.api, settings.hub_network, _OWNER)
     except (DockerException, OSError) as error:
         raise SettingsError(
             f"the network {settings.hub_network} of the containers cannot be made: "
             f"{' '.join(str(error).split())[:300]}; check the container engine"
         ) from error
+    return Meeting(address=network.address, close=partial(_close, network))
 
 
 def configure(facts: Facts) -> Config:
@@ -76,10 +61,10 @@ def configure(facts: Facts) -> Config:
     # several gateways may share one engine
     prefix = f"gateway-{hashlib.sha256(str(facts.home).encode()).hexdigest()[:6]}"
     values: dict[str, Any] = {
-        "client_kwargs": _where(settings),
+        "client_kwargs": engine_place(settings.docker_host),
         "cmd": ["jupyterhub-singleuser"],
         "gateway_home": str(facts.home),
-        "home_bytes": int(settings.hub_home or 0),
+        "home_bytes": int(settings.hub_disk),
         "image": images_of(settings)[0],
         "network_name": settings.hub_network,
         "prefix": prefix,
@@ -90,10 +75,9 @@ def configure(facts: Facts) -> Config:
     return {"GatewayDockerSpawner": values}
 
 
-def prepare(facts: Facts) -> str | None:
-    """Close this machine to the containers, but for hub and gateway; say what is not closed."""
-    network = find_network(facts.settings)
-    refused = close_machine(network, [facts.ports.hub, facts.ports.web])
+def _close(network: EngineNetwork, ports: Sequence[int]) -> str | None:
+    """Close this machine to the containers, but for some ports; say what is not closed."""
+    refused = close_machine(network, ports)
     if refused is None:
         return None
     return (
@@ -111,7 +95,6 @@ KIND = SpawnerKind(
     sized=True,
     images=True,
     lack=lack,
-    inner_host=lambda settings: find_network(settings).address,
+    meet=meet,
     configure=configure,
-    prepare=prepare,
 )

@@ -75,8 +75,8 @@ def keep_open(
         port = _free_port(settings.host, settings.hub_port)
         os.environ["GATEWAY_HUB_PORT"] = str(port)
         os.environ["GATEWAY_HUB_SPAWNER"] = kind.name
-        inner = kind.inner_host(settings)
-        facts = read_facts(home, inner_host=inner, everywhere=kind.elsewhere)
+        address = kind.meet(settings).address
+        facts = read_facts(home, inner_host=address, everywhere=kind.elsewhere)
         shared = facts.settings.hub_sign_in == "shared"
         made = make_passwords(home, anew=new_passwords) if shared else None
         telling = Opened(

@@ -6,10 +6,10 @@ from kubespawner import KubeSpawner
 from traitlets import Unicode
 
 from gateway.hub.facts import Facts
-from gateway.hub.spawners import Config, SpawnerKind, cluster_host, give_limits
+from gateway.hub.spawners import Config, SpawnerKind, give_limits, meet_cluster
 
-_USER, _GROUP = 1000, 100
-_HOME = "/home/lab"
+_USER, _GROUP = 1000, 1000
+_HOME = "/home/gateway"
 
 
 class GatewayKubeSpawner(KubeSpawner):  # type: ignore[misc]  # publishes no types
@@ -66,7 +66,7 @@ KIND = SpawnerKind(
     outlive=True,
     sized=True,
     lack=lambda _: None,  # the cluster says so when a server starts
-    inner_host=cluster_host,
+    meet=meet_cluster,
     configure=configure,
     give=give,
     elsewhere=True,

@@ -8,7 +8,7 @@ import sys
 
 from gateway.hub.facts import Facts
 from gateway.hub.places import people_folder
-from gateway.hub.spawners import Config, SpawnerKind
+from gateway.hub.spawners import Config, Meeting, SpawnerKind
 from gateway.service.settings import Settings
 
 SPAWNER = "gateway.hub.local_spawner.GatewayLocalSpawner"
@@ -34,7 +34,7 @@ KIND = SpawnerKind(
     outlive=False,
     sized=False,
     lack=lambda _: None,
-    inner_host=lambda _: "127.0.0.1",
+    meet=lambda _: Meeting(address="127.0.0.1"),
     configure=configure,
 )
 

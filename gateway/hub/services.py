@@ -116,9 +116,9 @@ def _galaxy(facts: Facts) -> Behind | None:
 
 def _culler(facts: Facts) -> Behind | None:
     """Return what stops notebook servers that nobody uses."""
-    seconds = facts.settings.hub_idle_minutes * 60
-    if not seconds:
+    if not facts.settings.hub_idle_minutes:
         return None
+    seconds = max(1, round(facts.settings.hub_idle_minutes * 60))
     command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={seconds}"]
     every = max(1, min(_CULL_EVERY_S, seconds // 2))
     scopes = ["list:users", "read:users:activity", "read:servers", "delete:servers"]

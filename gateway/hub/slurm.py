@@ -7,7 +7,7 @@ from batchspawner import SlurmSpawner
 from traitlets import Unicode
 
 from gateway.hub.facts import Facts
-from gateway.hub.spawners import Config, SpawnerKind, cluster_host, give_limits
+from gateway.hub.spawners import Config, SpawnerKind, give_limits, meet_cluster
 from gateway.service.settings import Settings
 
 _MEBIBYTE = 2**20
@@ -75,7 +75,7 @@ KIND = SpawnerKind(
     outlive=True,
     sized=True,
     lack=_lack,
-    inner_host=cluster_host,
+    meet=meet_cluster,
     configure=configure,
     give=give,
     elsewhere=True,

@@ -6,7 +6,7 @@ it is asked for, so its library need not be installed elsewhere. `gateway.hub.lo
 
 import importlib
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,20 @@ _AUTOMATIC = ("docker", "local")
 Config = dict[str, dict[str, Any]]
 
 
-def cluster_host(settings: Settings) -> str:
-    """Return the address at which servers of a cluster reach this machine."""
-    return settings.hub_inner_host or socket.gethostname()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meeting:
+    """Where the notebook servers of a kind meet the hub and the gateway."""
+
+    address: str
+    """Of this machine, as its servers see it."""
+    close: Callable[[Sequence[int]], str | None] = lambda _: None
+    """Closes this machine to them but for some ports; returns what an administrator should know of
+    that."""
+
+
+def meet_cluster(settings: Settings) -> Meeting:
+    """Return where servers of a cluster reach this machine."""
+    return Meeting(address=settings.hub_inner_host or socket.gethostname())
 
 
 def give_limits(spawner: Any, profile: Any) -> None:
@@ -55,8 +66,8 @@ class SpawnerKind:
     """Whether memory and processors are limited."""
     lack: Callable[[Settings], str | None]
     """Says why it cannot start anything here; None where it can."""
-    inner_host: Callable[[Settings], str]
-    """Returns the address at which its servers reach the hub and the gateway."""
+    meet: Callable[[Settings], Meeting]
+    """Returns where its servers reach the hub and the gateway; readied where that is needed."""
     configure: Callable[[Facts], Config]
     """Returns class name to trait to value, beside what all spawners have."""
     give: Callable[[Any, Any], None] = give_limits
@@ -66,8 +77,6 @@ class SpawnerKind:
     this machine's size does not matter, and hub and web service listen on all addresses."""
     images: bool = False
     """Whether people choose among container images."""
-    prepare: Callable[[Facts], str | None] = lambda _: None
-    """Readies the machine when the hub starts; returns what an administrator should know of it."""
 
 
 def find_kind(name: str) -> SpawnerKind:

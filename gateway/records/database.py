@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,8 +12,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.errors import SettingsError, StoreError
 from gateway.records.schema import upgrade_schema
+from gateway.records.turns import Turns, turns_of
 
-_WRITES = "gateway_writes"
+_WRITES, _TURNS = "gateway_writes", "gateway_turns"
 _CONNECT_S = 10
 
 
@@ -50,7 +51,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """Give a connection inside a write transaction, committed when the block ends well."""
     options = engine.execution_options(**{_WRITES: True})
-    with _worded(engine), options.begin() as connection:
+    turns: Turns | None = engine.get_execution_options().get(_TURNS)
+    # in line before a connection is taken: readers must find one
+    with _worded(engine), turns.turn() if turns else nullcontext(), options.begin() as connection:
         yield connection
 
 
@@ -74,6 +77,7 @@ def _is_sqlite(url: URL) -> bool:
 
 def _open_sqlite(url: URL, wait_s: float) -> Engine:
     engine = create_engine(url, connect_args={"timeout": wait_s})
+    engine.update_execution_options(**{_TURNS: turns_of(str(url.database))})
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

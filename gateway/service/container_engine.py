@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,14 +23,36 @@ def engine_address(named: str | None) -> str:
     return named or os.environ.get("DOCKER_HOST") or _USUAL
 
 
-def require_socket(address: str) -> None:
-    """Refuse an address whose socket is not there; the Docker SDK would leave one open.
+def engine_place(named: str | None) -> dict[str, Any]:
+    """Return the address and the keys of the engine, as clients of the Docker SDK take them.
+
+    Args:
+        named: As `engine_address` takes it.
+    """
+    from docker.utils import kwargs_from_env  # noqa: PLC0415 - an extra
+
+    return {**kwargs_from_env(), "base_url": engine_address(named)}
+
+
+def connect_engine(named: str | None, patience_s: float = _PATIENCE_S) -> Any:
+    """Return a client of the Docker SDK; close it in the end.
+
+    Args:
+        named: As `engine_address` takes it.
+        patience_s: How long each answer may take.
 
     Raises:
-        FileNotFoundError: It is not there.
+        ImportError: The Docker SDK is not installed.
+        DockerException: No engine answers.
+        FileNotFoundError: Its socket is not there; the SDK would leave one open.
     """
+    from docker import DockerClient  # noqa: PLC0415 - an extra
+
+    where = engine_place(named)
+    address = where["base_url"]
     if address.startswith(_UNIX) and not Path(address.removeprefix(_UNIX)).exists():
         raise FileNotFoundError(f"there is no socket {address}")
+    return DockerClient(timeout=patience_s, **where)
 
 
 def ask_engine(named: str | None, question: Callable[[Any], AnswerT]) -> AnswerT | None:
@@ -46,13 +69,8 @@ def ask_engine(named: str | None, question: Callable[[Any], AnswerT]) -> AnswerT
         _LOG.warning("no container engine can be asked: %s", error)
         return None
     try:
-        where = {**docker.utils.kwargs_from_env(), "base_url": engine_address(named)}
-        require_socket(where["base_url"])
-        client = docker.DockerClient(timeout=_PATIENCE_S, **where)
-        try:
+        with closing(connect_engine(named)) as client:
             return question(client)
-        finally:
-            client.close()
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         _LOG.warning("no container engine answers: %s", str(error))
         return None

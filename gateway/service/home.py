@@ -88,7 +88,6 @@ memory = "2GB"
 # hub_memory = "8GB"
 # hub_cores = 4
 # hub_processes = 1024
-# hub_home = "20GB"
 # hub_network = "gateway"
 # hub_idle_minutes = 60
 # hub_servers_per_person = 3

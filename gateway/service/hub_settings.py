@@ -68,20 +68,19 @@ class HubSettings(BaseSettings):
     hub_namespace: str = Field(default="default", pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
     """Namespace of Kubernetes in which notebook servers run."""
     hub_disk: ByteSize = Field(default=ByteSize(10_000_000_000), ge=1_000_000)
-    """Disk of a person's home, where the spawner gives homes a size of their own."""
+    """Disk of a person's home. Kubernetes gives each home a volume of this size; a container engine
+    holds a home to it where it keeps its files on XFS with project quotas, and the hub's log says
+    where it cannot."""
     hub_memory: ByteSize | None = Field(default=None, ge=256_000_000)
     """Memory of the largest notebook server; unset means half of the machine's."""
     hub_cores: Annotated[float, Field(gt=0)] | None = None
     """Processor cores of the largest notebook server; unset means all of the machine's."""
     hub_processes: Annotated[int, Field(ge=16)] = 1024
     """Most processes and threads of one notebook server in a container."""
-    hub_home: ByteSize | None = Field(default=None, ge=1_000_000)
-    """Largest home of a person whose notebook servers are containers; holds only where the engine
-    keeps its files on XFS with project quotas, and the log says where it does not."""
     hub_network: str = Field(default="gateway", pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")
     """Name of the engine's internal network that notebook servers in containers are on; it is made
     where there is none."""
-    hub_idle_minutes: Annotated[int, Field(ge=0)] = 60
+    hub_idle_minutes: Annotated[float, Field(ge=0)] = 60
     """Minutes without activity after which a notebook server is stopped; 0 never stops one."""
     hub_servers_per_person: Annotated[int, Field(ge=0, le=100)] = 3
     """Named notebook servers a person may have beside the usual one."""

@@ -1,12 +1,11 @@
 """`gateway up` for real: sign-in, notebook, web service behind it, sign-out, stop."""
 
 import pytest
+from hub_up import Hub, wait_for
 
 from gateway.service.access.actor import Role
 from gateway.service.access.grants import grant
 from gateway.service.access.people import find_person
-
-from .conftest import Hub, wait_for
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow]
 READ = """

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hub_up import Visitor, up, wait_for
 
 from gateway.hub.passwords import make_passwords
 from gateway.service.access.login import account_name
-
-from .conftest import Visitor, up, wait_for
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow, pytest.mark.usefixtures("hub_can_start")]
 
@@ -59,7 +58,7 @@ def test_a_killed_hub_starts_anew_with_its_servers_and_a_stopped_one_leaves_noth
 def test_a_server_that_nobody_uses_is_stopped(home: Path) -> None:
     made = make_passwords(home)
     assert made is not None
-    with up(home, GATEWAY_HUB_IDLE_MINUTES="1") as hub:
+    with up(home, GATEWAY_HUB_IDLE_MINUTES="0.1") as hub:
         ada = hub.visitor(account_name(), made.administrators)
         ada.start_server()
         state = ada.state()

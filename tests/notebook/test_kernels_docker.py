@@ -41,7 +41,9 @@ def image(build_images):
 
 @pytest.fixture
 def engine(container_engine, monkeypatch):
-    monkeypatch.setenv("DOCKER_HOST", container_engine.host)
+    # the setting counts, not what the usual variable says
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    monkeypatch.setenv("GATEWAY_DOCKER_HOST", container_engine.host)
     return container_engine
 
 

@@ -2,13 +2,19 @@
 
 import os
 import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from gateway.errors import SettingsError, StoreError
 from gateway.records.catalogue import open_catalogue
+from gateway.records.database import writing
 from gateway.records.rows import DatasetRecord
+from gateway.records.turns import Turns
 
 
 @pytest.fixture
@@ -26,6 +32,47 @@ def test_a_locked_file_says_that_another_process_writes(file: Path) -> None:
             catalogue.put_dataset(DatasetRecord(name="m1", info={}))
         assert catalogue.datasets() == []
         other.close()
+
+
+def test_many_who_write_at_once_wait_for_one_another_longer_than_for_other_processes(
+    file: Path,
+) -> None:
+    with (
+        open_catalogue(f"sqlite:///{file}", wait_s=0.2) as one,
+        open_catalogue(f"sqlite:///{file}", wait_s=0.2) as other,
+    ):
+
+        def write(number: int) -> None:
+            with writing((one, other)[number % 2].engine) as connection:
+                connection.execute(text("SELECT count(*) FROM dataset"))
+                time.sleep(0.03)  # all together take several times as long as one may wait
+
+        with ThreadPoolExecutor(40) as pool:
+            list(pool.map(write, range(40)))
+
+
+def test_turns_are_taken_in_the_order_of_coming_and_not_within_ones_own() -> None:
+    turns, order = Turns(), list[int]()
+
+    def take(number: int) -> None:
+        with turns.turn():
+            order.append(number)
+
+    with turns.turn():
+        with pytest.raises(RuntimeError, match="waits for itself"), turns.turn():
+            pass
+        threads = [threading.Thread(target=take, args=(number,)) for number in range(20)]
+        for place, thread in enumerate(threads):
+            thread.start()
+            while len(turns._line) < place + 2:
+                time.sleep(0.001)
+    for thread in threads:
+        thread.join()
+    assert order == list(range(20))
+    with pytest.raises(ValueError, match="of a writer"), turns.turn():
+        raise ValueError("of a writer")
+    with turns.turn():
+        pass  # the one before gave it back
 
 
 def test_a_damaged_file_says_how_to_rebuild_it(file: Path) -> None:

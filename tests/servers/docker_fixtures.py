@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import docker
 import pytest
 from container_engine import (
     ContainerEngine,
@@ -104,6 +105,21 @@ def build_images(
         return [built[name] for name in names]
 
     return build
+
+
+@pytest.fixture(scope="session")
+def engine(container_engine: ContainerEngine) -> Iterator[docker.APIClient]:
+    """Yield a client of the engine, to look at what others made there."""
+    client = docker.APIClient(base_url=container_engine.host, version="auto", timeout=120)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def lab_image(build_images: BuildImages) -> str:
+    """Return the image that notebook servers start from."""
+    (name,) = build_images("lab")
+    return name
 
 
 def _secrets(folder: Path) -> list[str]:

@@ -80,14 +80,6 @@ def serving(home: Path, **environment: str) -> Iterator[Server]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """Return a fresh, empty gateway home."""
-    path = tmp_path / "home"
-    init_home(path)
-    return path
-
-
-@pytest.fixture
 def serve(home: Path) -> Iterator[Callable[..., Server]]:
     """Return what starts a service of `home`: `serve(GATEWAY_WEB_WORKERS="2")`."""
     with ExitStack() as stack:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import oauth_provider
 import pytest
 
 from gateway.service.access.actor import Actor
@@ -17,7 +18,7 @@ from gateway.service.access.audit import AuditFilter, read_audit
 from gateway.service.access.people import add_person, find_person
 
 ROOT = Actor(person="root", administrator=True)
-PROGRAM = Path(__file__).with_name("provider.py")
+PROGRAM = Path(oauth_provider.__file__)
 ANA = {"preferred_username": "ana", "name": "Ana Lyst", "groups": ["lab", "not a group!"]}
 
 

@@ -15,8 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import docker
-from docker.errors import DockerException, NotFound
+from docker.errors import APIError, DockerException, NotFound
 from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Float, Int, Unicode
@@ -24,10 +23,12 @@ from traitlets import Float, Int, Unicode
 from gateway.errors import SettingsError
 from gateway.notebook.kernels.container import LABEL, Wish, container_values
 from gateway.notebook.kernels.lent import KernelLease
+from gateway.service.container_engine import connect_engine
 from gateway.service.settings import find_home, read_settings
 from gateway.volumes.store import open_store
 
 _IMAGE_USER = 1000
+_PATIENCE_S = 60.0
 _LOOK_S = 0.1
 _LEASE_LOOK_S = 5.0
 _LAST_LINES = 20
@@ -201,7 +202,9 @@ class DockerProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # publish
 
     def _connected(self) -> Any:
         if self._client is None:
-            self._client = docker.from_env()
+            home = self._find_home()
+            named = read_settings(home).docker_host if home is not None else None
+            self._client = connect_engine(named, _PATIENCE_S)
         return self._client
 
     def _look(self) -> int | None:
@@ -271,5 +274,5 @@ def _unless_gone(work: Callable[[], T]) -> T | None:
     """Do something to a container that may have ended in the meantime."""
     try:
         return work()
-    except (NotFound, docker.errors.APIError):
+    except APIError:
         return None

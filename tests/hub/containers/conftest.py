@@ -1,14 +1,11 @@
 """A real hub with its proxy, a gateway and a container engine: one of each for all tests here."""
 
-import asyncio
 import json
 import os
 import secrets
 import signal
 import subprocess
 import sys
-import time
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +16,8 @@ import docker
 import httpx
 import numpy as np
 import pytest
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import websocket_connect
+from hub_up import wait_for
+from kernel_talk import run_code
 
 from gateway.errors import SettingsError
 from gateway.hub.engine_network import EngineNetwork, close_machine, ensure_network, open_machine
@@ -33,7 +30,6 @@ from gateway.service.home import init_home
 from gateway.service.rebuild import rebuild_catalogue
 
 PEOPLE = ("ana", "ben")
-PATIENCE_S = 180
 CONFIG = """
 import json, os
 from pathlib import Path
@@ -59,17 +55,6 @@ c.Spawner.pre_spawn_hook = lend
 def free_port(host: str = "127.0.0.1") -> int:
     with create_server((host, 0)) as probe:
         return int(probe.getsockname()[1])
-
-
-def await_that(what: str, condition: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
-    """Poll until a condition holds and return what it gave."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.2)
-    pytest.fail(f"waited {seconds} s in vain for {what}")
 
 
 @dataclass
@@ -116,7 +101,7 @@ class Hub:
                 stdout=log,
                 stderr=log,
             )
-        await_that("the hub", self._answers)
+        wait_for(self._answers, "the start of the hub")
 
     def end(self) -> None:
         assert self.process is not None
@@ -148,7 +133,7 @@ class Hub:
     def start(self, person: str, **wanted: Any) -> None:
         """Start somebody's server and wait until it is ready."""
         self.ask_start(person, **wanted)
-        await_that(f"the server of {person}", lambda: self._ready(person))
+        wait_for(lambda: self._ready(person), f"the server of {person}")
 
     def _ready(self, person: str) -> bool:
         found = self.server(person)
@@ -160,7 +145,7 @@ class Hub:
         """Start somebody's server in vain and return what its page says."""
         answer = self.api("POST", f"/users/{person}/server", {"chosen": True, **wanted})
         if answer.status_code in (201, 202):
-            await_that("the end of the start", lambda: self.server(person) is None)
+            wait_for(lambda: self.server(person) is None, "the end of the start")
         browser = self.browser(person)
         page = browser.get(f"/hub/user/{person}/", follow_redirects=True)
         browser.close()
@@ -170,7 +155,7 @@ class Hub:
         self.kernels.pop(person, None)
         answer = self.api("DELETE", f"/users/{person}/server")
         assert answer.status_code in (202, 204, 404), answer.text
-        await_that("the stop", lambda: self.server(person) is None)
+        wait_for(lambda: self.server(person) is None, "the stop")
 
     def browser(self, person: str) -> httpx.Client:
         """Sign in with the form, as a browser does."""
@@ -212,61 +197,8 @@ class Kernel:
 
     def run(self, code: str, seconds: float = 120) -> str:
         """Run code and return what it prints, or the last line of its error."""
-        return asyncio.run(self._run(code, seconds))
-
-    async def _run(self, code: str, seconds: float) -> str:
-        address = f"{self.url.replace('http', 'ws', 1)}/channels"
         headers = {"Authorization": f"token {self.token}"}
-        socket = await websocket_connect(HTTPRequest(address, headers=headers))
-        message = uuid.uuid4().hex
-        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
-        header = {"msg_id": message, "msg_type": "execute_request", "username": "", "version": "5"}
-        header["session"] = message
-        sent = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
-        await socket.write_message(json.dumps({**sent, "channel": "shell"}))
-        try:
-            return await asyncio.wait_for(_printed(socket, message), seconds)
-        finally:
-            socket.close()
-            while await socket.read_message() is not None:
-                pass  # until the other side has closed it too
-
-
-async def _printed(socket: Any, message: str) -> str:
-    said = ""
-    while True:
-        heard = await socket.read_message()
-        assert heard is not None, f"the kernel hung up after {said!r}"
-        got = json.loads(heard)
-        if got["parent_header"].get("msg_id") != message:
-            continue
-        kind, content = got["header"]["msg_type"], got["content"]
-        if kind == "stream":
-            said += content["text"]
-        elif kind == "error":
-            return f"{said}{content['ename']}: {content['evalue']}"
-        elif kind == "status" and content["execution_state"] == "idle":
-            return said.strip()
-
-
-@pytest.fixture(scope="session")
-def wait_for() -> Callable[..., Any]:
-    """Return what polls until a condition holds: `wait_for("what it is", condition)`."""
-    return await_that
-
-
-@pytest.fixture(scope="session")
-def engine(container_engine: Any) -> Iterator[docker.APIClient]:
-    """Yield a client of the engine."""
-    client = docker.APIClient(base_url=container_engine.host, version="auto", timeout=120)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="session")
-def lab_image(build_images: Callable[..., list[str]]) -> str:
-    """Return the image that notebook servers start from; GATEWAY_TEST_LAB_IMAGE may name one."""
-    return os.environ.get("GATEWAY_TEST_LAB_IMAGE") or build_images("lab")[0]
+        return run_code(self.url, headers, code, seconds)
 
 
 @pytest.fixture(scope="session")
@@ -342,7 +274,6 @@ def hub(  # noqa: PLR0917 - all that stands behind it
         "prefix": prefix,
         "name_template": "{prefix}-{username}",
         "pull_policy": "never",
-        "home_folder": os.environ.get("GATEWAY_TEST_LAB_HOME", "/home/gateway"),
         "gateway_home": str(home),
         "volume_template": prefix + "-{username}",
         "mem_limit": "700M",

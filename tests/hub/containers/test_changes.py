@@ -1,6 +1,7 @@
 """What happens later: rights change, starts fail, containers vanish, hubs restart."""
 
 import pytest
+from hub_up import wait_for
 
 from gateway.service.access.actor import Role
 from gateway.service.access.grants import grant
@@ -43,10 +44,10 @@ def test_a_home_survives_its_container(hub):
     assert hub.kernel("ana").run("print(open('kept.txt').read())") == "mine"
 
 
-def test_a_container_that_is_removed_is_noticed(hub, wait_for):
+def test_a_container_that_is_removed_is_noticed(hub):
     hub.kernel("ana")
     hub.engine.remove_container(f"{hub.prefix}-ana", force=True)
-    wait_for("the hub to notice", lambda: hub.server("ana") is None)
+    wait_for(lambda: hub.server("ana") is None, "the notice of the hub")
     hub.kernels.clear()
     assert hub.kernel("ana").run("print(3)") == "3"
 

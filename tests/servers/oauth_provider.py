@@ -1,7 +1,8 @@
 """A little OAuth2 server on loopback: authorization code, state, PKCE; run as a program.
 
-`/authorize` takes everybody for the person that `--person` names, as a server does whose browser
-is signed in there already. Codes hold once and only with the verifier of their challenge.
+`/authorize` takes everybody for the person with the claims that are given, as a server does whose
+browser is signed in there already; PUT gives others. Codes hold once, only with the verifier of
+their challenge, and for who knows the secret, told in the header or in the form.
 """
 
 import argparse
@@ -49,9 +50,10 @@ class Handler(BaseHTTPRequestHandler):
         basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         digest = hashlib.sha256(given.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        told = (given.get("client_id"), given.get("client_secret"))
         right = (
             asked is not None
-            and self.headers.get("Authorization") == f"Basic {basic}"
+            and (self.headers.get("Authorization") == f"Basic {basic}" or told == (CLIENT, SECRET))
             and given.get("redirect_uri") == asked["redirect_uri"]
             and challenge == asked["code_challenge"]
         )
@@ -61,6 +63,11 @@ class Handler(BaseHTTPRequestHandler):
         token = secrets.token_urlsafe(12)
         _tokens.add(token)
         self._json(200, {"access_token": token, "token_type": "Bearer", "expires_in": 60})
+
+    def do_PUT(self) -> None:
+        """Take everybody for somebody else from now on."""
+        type(self).claims = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self._json(200, {})
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -80,7 +87,7 @@ def main() -> None:
     parser.add_argument("claims", type=json.loads)
     Handler.claims = parser.parse_args().claims
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    print(server.server_port, flush=True)  # noqa: T201 - its answer
+    print(server.server_port, flush=True)
     server.serve_forever()
 
 
