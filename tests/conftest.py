@@ -33,7 +33,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # started in the background: the processes that tests start and stop must hear Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["docker_fixtures"]
+pytest_plugins = ["docker_fixtures", "hub_fixtures"]
 Lacking = Callable[[str, str], NoReturn]
 
 

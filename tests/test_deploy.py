@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from gateway import __version__ as version
 from gateway.service.settings import Settings, read_settings
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +42,24 @@ def test_the_manifests_agree_with_the_settings() -> None:
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     (claim,) = (v["persistentVolumeClaim"] for v in pod["volumes"] if v["name"] == "home")
     assert claim["claimName"] == found["PersistentVolumeClaim"]["metadata"]["name"]
+
+
+def test_the_compose_file_names_images_that_are_built_and_settings_that_there_are() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yml").read_text(encoding="utf-8"))
+    targets = (ROOT / "images" / "Dockerfile").read_text(encoding="utf-8")
+    for name in ("web", "hub"):
+        service = compose["services"][name]
+        assert service["image"] == f"brain-gateway/{name}:${{GATEWAY_VERSION:-{version}}}"
+        assert f"-packages AS {name}\n" in targets
+        assert service["cap_drop"] == ["ALL"]
+        said = service["environment"]
+        assert {key.removeprefix("GATEWAY_").lower() for key in said} <= set(Settings.model_fields)
+        mounted = {volume.partition(":")[0] for volume in service["volumes"]}
+        assert {one for one in mounted if not one.startswith("$")} <= set(compose["volumes"])
+        (port,) = service["ports"]
+        assert port.startswith("127.0.0.1:")
+        assert f"EXPOSE {port.rpartition(':')[2]}\n" in targets
+    assert compose["services"]["hub"]["profiles"] == ["hub"]
 
 
 def test_the_configuration_of_the_hub_only_hands_over() -> None:

@@ -7,21 +7,10 @@ from typing import Any
 import pytest
 from hub_up import Hub, up
 
-from gateway.errors import SettingsError
 from gateway.hub.facts import Facts, Resources
 from gateway.hub.places import Ports, Secrets
-from gateway.hub.programs import find_proxy
 from gateway.service.home import init_home
 from gateway.service.settings import Settings
-
-
-@pytest.fixture(scope="session")
-def hub_can_start(lacking: Callable[[str, str], None]) -> None:
-    """Skip, or fail in CI, where the hub's programs are not installed."""
-    try:
-        find_proxy(Settings())
-    except SettingsError as error:
-        lacking("hub", str(error))
 
 
 @pytest.fixture

@@ -1,27 +1,17 @@
 """`gateway up` on a machine with an engine, as a user runs it: image, proxy, runs, leases."""
 
-import json
 import os
-import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import docker
 import numpy as np
 import pytest
-from container_engine import DEVICES, ContainerEngine
-from docker_fixtures import PREFIX, BuildImages
+from hub_fixtures import stage
 from hub_up import Hub, Visitor, up, wait_for
 
-from gateway.hub.engine_network import EngineNetwork, bridge_of, open_machine
-from gateway.hub.passwords import Passwords, make_passwords
-from gateway.service.access.actor import Role
-from gateway.service.access.grants import grant
-from gateway.service.gateway import open_gateway
-from gateway.service.home import init_home
 from gateway.service.leases.ledger import list_leases
 from gateway.service.leases.model import Lease
 from gateway.volumes.volume import open_volume
@@ -67,77 +57,6 @@ print(int(quota[0]) / int(quota[1]), scratch.f_blocks * scratch.f_frsize)
 open("kept.txt", "w").write("a home that outlives its container")
 """
 GPUS = "import os; print([n for n in os.listdir('/dev') if 'gpu' in n], os.environ.get('FAKE_GPU'))"
-
-
-@contextmanager
-def stage(
-    folder: Path, engine: docker.APIClient, fill_dataset: Callable[..., None]
-) -> Iterator[tuple[Path, Passwords, dict[str, str]]]:
-    """Give a home with a dataset each for ana and ben, its passwords, a network of its own."""
-    home, network = folder / "home", f"front-{secrets.token_hex(4)}"
-    init_home(home)
-    passwords = make_passwords(home)
-    assert passwords is not None
-    opened = open_gateway(home)
-    with opened.catalogue:
-        for person in ("ana", "ben"):
-            fill_dataset(opened.store, f"{person}1", points=50)
-            grant(opened, f"{person}1", f"person:{person}", Role.OWNER)
-    try:
-        yield home, passwords, {"GATEWAY_HUB_NETWORK": network}
-    finally:
-        _clear(engine, home, network)
-
-
-def _clear(engine: docker.APIClient, home: Path, network: str) -> None:
-    labelled = {"label": [f"gateway.hub={home}"]}
-    for found in engine.containers(all=True, filters=labelled):
-        engine.remove_container(found["Id"], v=True, force=True)
-    for volume in engine.volumes(filters=labelled)["Volumes"] or []:
-        engine.remove_volume(volume["Name"])
-    for found in engine.networks(names=[network]):
-        bridge = bridge_of(engine.inspect_network(found["Id"]))
-        open_machine(EngineNetwork(name=network, bridge=bridge, address=""))
-        engine.remove_network(found["Id"])
-
-
-@pytest.fixture(scope="module")
-def settings(
-    container_engine: ContainerEngine,
-    build_images: BuildImages,
-    hub_can_start: None,  # noqa: ARG001 - skips
-) -> dict[str, str]:
-    """Return what a user would write into the settings of such a machine."""
-    build_images("tools")
-    (lab,) = build_images("lab")
-    return {
-        "DOCKER_HOST": container_engine.host,
-        "GATEWAY_HUB_SPAWNER": "auto",
-        "GATEWAY_HUB_IMAGES": json.dumps([f"lab={lab}"]),
-        "GATEWAY_HUB_MEMORY": "1500MB",
-        "GATEWAY_HUB_CORES": "2",
-        "GATEWAY_HUB_PROCESSES": "300",
-        "GATEWAY_DEVICES": json.dumps(DEVICES),
-        "GATEWAY_ENGINE": "docker",
-        "GATEWAY_IMAGE_NAME": f"{PREFIX}/{{image}}:{{version}}",
-    }
-
-
-@pytest.fixture(scope="module")
-def front(
-    settings: dict[str, str],
-    engine: docker.APIClient,
-    tmp_path_factory: pytest.TempPathFactory,
-    fill_dataset: Callable[..., None],
-) -> Iterator[Hub]:
-    """Yield a hub with containers; tests stop the servers that they start."""
-    folder = tmp_path_factory.mktemp("front")
-    with (
-        stage(folder, engine, fill_dataset) as (home, passwords, more),
-        up(home, passwords=passwords, **settings, **more) as hub,
-    ):
-        assert hub.said["spawner"] == "docker"
-        yield hub
 
 
 def held(hub: Hub) -> list[Lease]:
@@ -215,13 +134,13 @@ def test_two_gpus_are_shared_by_many_and_a_killed_container_gives_its_one_back(
 
 
 def test_killed_and_restarted_hubs_lose_no_server_and_no_lease_and_idle_ones_are_stopped(
-    settings: dict[str, str],
+    front_settings: dict[str, str],
     engine: docker.APIClient,
     tmp_path: Path,
     fill_dataset: Callable[..., None],
 ) -> None:
     with stage(tmp_path, engine, fill_dataset) as (home, passwords, more):
-        given = {**settings, **more}
+        given = {**front_settings, **more}
         with up(home, passwords=passwords, **given) as hub:
             ana = hub.visitor("ana")
             ana.start_server(size="small", gpu="whole")

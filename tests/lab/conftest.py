@@ -74,6 +74,10 @@ class Lab:
     url: str
     folder: Path
 
+    def address(self, path: str) -> str:
+        """Return where a notebook is opened."""
+        return f"{self.url}/lab/tree/{path}?token={_TOKEN}&reset"
+
     def write(self, name: str, *cells: str) -> str:
         """Write a notebook of code cells; return its path in the server."""
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -131,12 +135,12 @@ def _wait(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
 class Notebook:
     """An open notebook: its cells run, its kernel answers, its requests are known."""
 
-    def __init__(self, page: Page, lab: Lab, path: str, shots: Path) -> None:
+    def __init__(self, page: Page, address: str, shots: Path) -> None:
         self.page, self._shots = page, shots
         self.requests: list[str] = []
         page.set_default_timeout(_WAIT_MS)
         page.context.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(f"{lab.url}/lab/tree/{path}?token={_TOKEN}&reset")
+        self.page.goto(address)
         self.page.wait_for_function(
             "() => window.jupyterapp?.shell.currentWidget?.context?.isReady"
             " && window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel"
@@ -252,6 +256,12 @@ def running() -> Callable[..., Any]:
     return running_lab
 
 
+@pytest.fixture(scope="session")
+def notebook_class() -> type[Notebook]:
+    """Return what drives a notebook whose page is signed in already."""
+    return Notebook
+
+
 @pytest.fixture(scope="module")
 def open_notebook(chromium: Browser, shots: Path) -> Iterator[Callable[[Lab, str], Notebook]]:
     """Return what opens a notebook of a JupyterLab in a fresh profile."""
@@ -260,7 +270,7 @@ def open_notebook(chromium: Browser, shots: Path) -> Iterator[Callable[[Lab, str
     def opened(lab: Lab, path: str) -> Notebook:
         context = chromium.new_context(viewport=_SIZE)
         contexts.append(context)
-        return Notebook(context.new_page(), lab, path, shots)
+        return Notebook(context.new_page(), lab.address(path), shots)
 
     yield opened
     for number, context in enumerate(contexts):

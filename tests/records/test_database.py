@@ -44,7 +44,7 @@ def test_many_who_write_at_once_wait_for_one_another_longer_than_for_other_proce
 
         def write(number: int) -> None:
             with writing((one, other)[number % 2].engine) as connection:
-                connection.execute(text("SELECT count(*) FROM dataset"))
+                connection.execute(text("SELECT count(*) FROM datasets"))
                 time.sleep(0.03)  # all together take several times as long as one may wait
 
         with ThreadPoolExecutor(40) as pool:

@@ -32,12 +32,13 @@ Lacking = Callable[[str, str], NoReturn]
 BuildImages = Callable[..., list[str]]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Send all tests that need the engine to one process: there is one engine."""
-    for item in items:
-        if item.get_closest_marker("docker") is not None:
-            item.add_marker(pytest.mark.xdist_group("docker"))
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Send all tests that need the engine to one process: there is one engine.
+
+    A hook that changes the items when all are collected would come after that of xdist.
+    """
+    if item.get_closest_marker("docker") is not None:
+        item.add_marker(pytest.mark.xdist_group("docker"))
 
 
 @pytest.fixture(scope="session")
