@@ -9,6 +9,7 @@ from types import FrameType
 import click
 
 from gateway.errors import CallError, GatewayError
+from gateway.galaxy.ingest_job import run_ingest
 from gateway.galaxy.job import run_job
 from gateway.galaxy.publish import write_examples, write_tools
 from gateway.galaxy.remote_command import invoke, publish, send
@@ -40,15 +41,7 @@ def main() -> None:
 @click.option("--user", required=True, help="E-mail address of the Galaxy user.")
 def run(tool: str, version: str, form: Path, user: str) -> None:
     """Run TOOL as a job of Galaxy: writes a volref for every output into this folder."""
-    cancel = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        cancel.set()
-        raise KeyboardInterrupt
-
-    # how Galaxy cancels a job: what is under way ends tidily, and a GPU comes back at once
-    signal.signal(signal.SIGTERM, stop)
+    cancel = _cancelled_by_galaxy()
     gateway = open_gateway()
     with gateway.catalogue:
         for path in run_job(
@@ -61,6 +54,21 @@ def run(tool: str, version: str, form: Path, user: str) -> None:
             cancel=cancel,
         ):
             click.echo(path.name)
+
+
+@main.command()
+@click.option("--version", required=True, help="Version of the tool the form is of.")
+@click.option("--form", required=True, type=click.Path(path_type=Path), help="Galaxy's JSON.")
+@click.option("--user", required=True, help="E-mail address of the Galaxy user.")
+def ingest(version: str, form: Path, user: str) -> None:
+    """Bring in what a form names, as a job of Galaxy: writes a volref into this folder."""
+    cancel = _cancelled_by_galaxy()
+    gateway = open_gateway()
+    with gateway.catalogue:
+        made = run_ingest(
+            gateway, version=version, form=form, user=user, folder=Path.cwd(), cancel=cancel
+        )
+    click.echo(made.name)
 
 
 @main.command()
@@ -79,6 +87,20 @@ def examples(folder: Path) -> None:
     with gateway.catalogue:
         for path in write_examples(gateway, folder):
             click.echo(str(path))
+
+
+def _cancelled_by_galaxy() -> threading.Event:
+    """Return what is set when Galaxy cancels the job: a GPU then comes back at once."""
+    cancel = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        cancel.set()
+        raise KeyboardInterrupt
+
+    # what is under way ends tidily
+    signal.signal(signal.SIGTERM, stop)
+    return cancel
 
 
 for command in (up, down, status, publish, send, invoke):

@@ -21,3 +21,21 @@ FILE_FORMATS: dict[str, tuple[str, str]] = {
 def datatype(kind: PortKind) -> str:
     """Return the Galaxy datatype of a port: a small file that names a thing of the store."""
     return "data" if kind == "file" else f"volref_{kind}"
+
+
+INGESTED: dict[str, str] = {
+    "tiff": ".tif",
+    "ome.tiff": ".ome.tif",
+    "nii1": ".nii",
+    "nii1.gz": ".nii.gz",
+    "nii2": ".nii",
+    "nii2.gz": ".nii.gz",
+    "nrrd": ".nrrd",
+    "npy": ".npy",
+    "h5": ".h5",
+    "zarr": ".zarr",
+    "ome_zarr": ".ome.zarr",
+    "csv": ".csv",
+    "tabular": ".tsv",
+}
+"""Galaxy's datatypes that are brought into the store, and the end of a name the gateway knows."""

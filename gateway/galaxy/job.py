@@ -64,7 +64,7 @@ def run_job(
             f"the form is of {tool} {version}, but {spec.version} is installed; ask the "
             "administrator to publish the tools of this gateway to Galaxy again"
         )
-    filled = read_form(spec, _read_json(form))
+    filled = read_form(spec, read_json(form))
     actor = actor_of_user(gateway, user)
     inputs = {
         port: _checked(gateway, spec, actor, port, path) for port, path in filled.inputs.items()
@@ -196,7 +196,12 @@ def _short(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: facts[name] for name in kept if name in facts}
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the form that Galaxy wrote.
+
+    Raises:
+        CallError: It cannot be read, or is no object.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from gateway.galaxy.ingest_xml import SUMMARY, TOOL, render_ingest
 from gateway.galaxy.job import describe
 from gateway.galaxy.render import render_tool
+from gateway.galaxy.suite import SHED_FILE, render_shed
+from gateway.service.exports import export
 from gateway.service.gateway import Gateway
 from gateway.service.toolbox import list_tools
 from gateway.toolkit.fixtures import fixture_names, put_fixture
@@ -12,15 +15,22 @@ from gateway.volumes.ref import Ref
 
 EXAMPLES = "examples"
 """The dataset that holds what the tests of the tools run on."""
-
-
 WORKFLOWS = Path(__file__).parent / "workflows"
 _SUFFIX = ".gxwf.yml"
 
 
 def tool_files() -> dict[str, str]:
     """Return path below `galaxy_tools` and content of the XML of every tool."""
-    return {f"{spec.id}/{spec.id}.xml": render_tool(spec) for spec in list_tools()}
+    files = {f"{spec.id}/{spec.id}.xml": render_tool(spec) for spec in list_tools()}
+    return files | {f"{TOOL}/{TOOL}.xml": render_ingest()}
+
+
+def suite_files() -> dict[str, str]:
+    """Return path below `galaxy_tools` and content of what publishes the tools and tests them."""
+    tests = sorted(WORKFLOWS.glob("*-tests.yml"))
+    found = {f"workflows/{path.name}": path.read_text(encoding="utf-8") for path in tests}
+    tools = {spec.id: spec.summary for spec in list_tools()} | {TOOL: SUMMARY}
+    return {SHED_FILE: render_shed(tools), **found}
 
 
 def workflow_files() -> dict[str, str]:
@@ -31,7 +41,7 @@ def workflow_files() -> dict[str, str]:
 
 def write_tools(folder: Path) -> list[Path]:
     """Write the XML of every tool and all workflows; returns the files that changed."""
-    files = tool_files()
+    files = tool_files() | suite_files()
     files |= {f"workflows/{name}{_SUFFIX}": text for name, text in workflow_files().items()}
     changed = []
     for name, content in files.items():
@@ -58,4 +68,6 @@ def write_examples(gateway: Gateway, folder: Path) -> list[Path]:
         path = folder / f"{name}.volref"
         path.write_text(describe(gateway, str(ref)).to_text(), encoding="utf-8")
         written.append(path)
-    return written
+    picture = folder / "two_blobs.tif"
+    export(gateway, Ref(EXAMPLES, "two_blobs"), picture, overwrite=True)
+    return [*written, picture]

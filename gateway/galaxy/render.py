@@ -9,7 +9,7 @@ from gateway.toolkit.fields import Bounds, Field, fields_of, label
 from gateway.toolkit.spec import Port, ToolSpec
 
 PROFILE = "24.2"
-_FORMAT_DOI = "10.1007/s00418-023-02209-1"
+FORMAT_DOI = "10.1007/s00418-023-02209-1"
 """OME-Zarr, in which all volumes are kept."""
 _INDENT = "    "
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
@@ -42,7 +42,7 @@ def render_tool(spec: ToolSpec) -> str:
     _tests(root, spec)
     ET.SubElement(root, "help").text = _help(spec)
     citations = ET.SubElement(root, "citations")
-    for doi in (*spec.doi, _FORMAT_DOI):
+    for doi in (*spec.doi, FORMAT_DOI):
         ET.SubElement(citations, "citation", type="doi").text = doi
     ET.indent(root, space=_INDENT)
     return ET.tostring(root, encoding="unicode") + "\n"
@@ -191,7 +191,6 @@ def _follows(spec: ToolSpec, output: str) -> bool:
 def _tests(root: ET.Element, spec: ToolSpec) -> None:
     tests = ET.SubElement(root, "tests")
     for example in spec.examples:
-        made = {n: d for n, d in example.expect.items() if spec.outputs[n].kind != "file"}
         test = ET.SubElement(tests, "test", expect_num_outputs=str(len(example.expect)))
         for name, fixture in example.inputs.items():
             given = {"value": f"{fixture}.volref", "ftype": datatype(spec.inputs[name].kind)}
@@ -199,20 +198,28 @@ def _tests(root: ET.Element, spec: ToolSpec) -> None:
         for field in fields_of(spec):
             if field.name in example.params:
                 _value(test, field, example.params[field.name])
+        suffix = ".csv" if "points" in example.inputs else ".tif"
+        for name in example.expect:
+            if spec.outputs[name].kind == "file":
+                ET.SubElement(test, "param", name=f"{name}_format", value=suffix)
         save = ET.SubElement(test, "section", name="save")
         for name, port in spec.outputs.items():
             if port.optional:
                 wanted = str(name in example.expect).lower()
                 ET.SubElement(save, "param", name=f"make_{name}", value=wanted)
-        for name, digest in made.items():
-            output = ET.SubElement(
-                test,
-                "output",
-                name=output_name(spec, name),
-                ftype=datatype(spec.outputs[name].kind),
-            )
-            contents = ET.SubElement(output, "assert_contents")
-            ET.SubElement(contents, "has_text", text=digest or '"digest": "blake3:')
+        for name, digest in example.expect.items():
+            _expected(test, spec, name, digest, suffix)
+
+
+def _expected(test: ET.Element, spec: ToolSpec, name: str, digest: str, suffix: str) -> None:
+    is_file = spec.outputs[name].kind == "file"
+    kind = FILE_FORMATS[suffix][0] if is_file else datatype(spec.outputs[name].kind)
+    output = ET.SubElement(test, "output", name=output_name(spec, name), ftype=kind)
+    contents = ET.SubElement(output, "assert_contents")
+    if is_file:
+        ET.SubElement(contents, "has_size", min="1")
+    else:
+        ET.SubElement(contents, "has_text", text=digest or '"digest": "blake3:')
 
 
 def _value(parent: ET.Element, field: Field, value: object) -> None:

@@ -155,6 +155,9 @@ class Settings(HubSettings):
     """Folder that Galaxy is installed in; unset takes one in the cache of the account."""
     galaxy_workers: Annotated[int, Field(ge=1, le=256)] | None = None
     """Jobs of Galaxy that run at a time on this machine; unset takes half its cores."""
+    galaxy_hosts: tuple[str, ...] = ()
+    """Web hosts whose OME-Zarr volumes people of Galaxy may register by address: `data.lab.org`,
+    `*.lab.org`; empty refuses every address."""
     log_json: bool = False
     """Whether the web service logs JSON lines rather than text."""
     log_chunks: bool = False

@@ -10,13 +10,22 @@ from gateway.errors import CallError
 from gateway.toolkit.define import tool
 from gateway.toolkit.outputs import Outputs
 from gateway.toolkit.ports import File, Image, Labels, Points
+from gateway.toolkit.spec import Example
 from gateway.volumes.box import Box
 from gateway.volumes.formats.export import export_points, export_volume
 
 Index = Annotated[int, Field(ge=0)]
 
 
-@tool(version="1.0.0", image="brain-gateway/tools", edam=("operation_3434",))
+@tool(
+    version="1.0.0",
+    image="brain-gateway/tools",
+    edam=("operation_3434",),
+    examples=(
+        Example(inputs={"image": "two_blobs"}, params={}, expect={"file": ""}),
+        Example(inputs={"points": "three_points"}, params={}, expect={"file": ""}),
+    ),
+)
 def export(
     image: Image | None = None,
     labels: Labels | None = None,
