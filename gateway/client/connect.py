@@ -1,5 +1,6 @@
 """The way in: a gateway at a URL, or the one of a home of this machine."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.client.local import LocalSession
@@ -37,3 +38,17 @@ def connect(
     if home is not None:
         raise CallError("give the url of a gateway or the home of one, not both")
     return RemoteSession(url, token, None if data is None else Path(data))
+
+
+def connect_as_told(environment: Mapping[str, str]) -> Session:
+    """Open the gateway that an environment names, as a hub tells its notebooks; else a home.
+
+    Args:
+        environment: With `GATEWAY_URL`, `GATEWAY_TOKEN` and `GATEWAY_DATA`.
+
+    Raises:
+        SettingsError: It names neither a gateway nor a home.
+    """
+    url = environment.get("GATEWAY_URL")
+    data = environment.get("GATEWAY_DATA") if url else None
+    return connect(url, environment.get("GATEWAY_TOKEN"), data=data)

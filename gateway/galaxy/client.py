@@ -177,6 +177,29 @@ class GalaxyClient:
             outputs = self._galaxy.invocations.show_invocation(invocation.id)["outputs"]
         return {label: self.fetch(output["id"]) for label, output in outputs.items()}
 
+    def find_dataset(self, item: str | int, history: str | None = None) -> str:
+        """Return the id of an item of a history: the latest of that number, name or id.
+
+        Args:
+            item: Its number in the history, its name, or its id.
+            history: Name of the history; None takes the one used last.
+
+        Raises:
+            NotFoundError: There is no such history, or no such item; says which there are.
+        """
+        with self._asking():
+            if history is None:
+                place = self._galaxy.histories.get_most_recently_used_history()
+            else:
+                found = self._galaxy.histories.get_histories(name=history)
+                if not found:
+                    raise NotFoundError(f"Galaxy has no history {history!r} of yours")
+                place = found[0]
+            items = self._galaxy.histories.show_history(
+                place["id"], contents=True, deleted=False, visible=True
+            )
+        return pick_item(item, items)
+
     def fetch(self, dataset: str) -> Volref:
         """Return the volref that a dataset of a history is.
 
@@ -243,6 +266,19 @@ def _raise_failed(invocation: Invocation, steps: Sequence[Step]) -> None:
             f"the workflow {invocation.workflow!r} stopped at {step.name!r}: "
             f"{step.reason or step.state}"
         )
+
+
+def pick_item(item: str | int, items: Sequence[Mapping[str, Any]]) -> str:
+    """Return the id of the latest item of a history that is meant.
+
+    Raises:
+        NotFoundError: None is; says which there are.
+    """
+    for known in reversed(items):
+        if item == known["hid"] if isinstance(item, int) else item in (known["name"], known["id"]):
+            return str(known["id"])
+    names = ", ".join(f"{known['hid']}: {known['name']!r}" for known in items) or "none"
+    raise NotFoundError(f"the history has no item {item!r}; there is {names}")
 
 
 def match_label(name: str, labels: Sequence[str]) -> str:

@@ -9,10 +9,12 @@ from types import FrameType
 import click
 
 from gateway.errors import CallError, GatewayError
+from gateway.galaxy.convert_job import copy_out, take_in
+from gateway.galaxy.converters import TAKEN
 from gateway.galaxy.ingest_job import run_ingest
 from gateway.galaxy.job import run_job
 from gateway.galaxy.publish import write_examples, write_tools
-from gateway.galaxy.remote_command import invoke, publish, send
+from gateway.galaxy.remote_command import invoke, publish, send, workflow
 from gateway.galaxy.server_command import down, status, up
 from gateway.service.gateway import open_gateway
 
@@ -72,6 +74,29 @@ def ingest(version: str, form: Path, user: str) -> None:
 
 
 @main.command()
+@click.argument("volref", type=click.Path(path_type=Path))
+@click.option("--to", required=True, help="Galaxy's datatype: tiff, ome_zarr, csv.")
+@click.option("--user", required=True, help="E-mail address of the Galaxy user.")
+@click.option("--folder", type=click.Path(path_type=Path), help="Where an ome_zarr goes.")
+def copy(volref: Path, to: str, user: str, folder: Path | None) -> None:
+    """Copy what VOLREF names into a file of this folder, as a converter of Galaxy."""
+    gateway = open_gateway()
+    with gateway.catalogue:
+        copy_out(gateway, volref, to=to, user=user, work=Path.cwd(), folder=folder)
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(list(TAKEN)))
+@click.option("--form", required=True, type=click.Path(path_type=Path), help="Galaxy's JSON.")
+@click.option("--user", required=True, help="E-mail address of the Galaxy user.")
+def take(kind: str, form: Path, user: str) -> None:
+    """Copy a dataset of a history into the store as KIND, as a converter of Galaxy."""
+    gateway = open_gateway()
+    with gateway.catalogue:
+        take_in(gateway, kind=kind, form=form, user=user, work=Path.cwd())
+
+
+@main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def tools(folder: Path) -> None:
     """Write the XML of every tool below FOLDER."""
@@ -103,5 +128,5 @@ def _cancelled_by_galaxy() -> threading.Event:
     return cancel
 
 
-for command in (up, down, status, publish, send, invoke):
+for command in (up, down, status, publish, send, invoke, workflow):
     main.add_command(command)

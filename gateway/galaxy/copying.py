@@ -10,7 +10,11 @@ from gateway.errors import CallError
 from gateway.service.gateway import Gateway
 from gateway.volumes.box import Box
 from gateway.volumes.formats.export import excerpt_info
+from gateway.volumes.points import PointsTable
 from gateway.volumes.volume import Volume
+
+_CELL_BYTES = 8
+"""Of a table, as a rule."""
 
 
 def check_volume(
@@ -32,6 +36,16 @@ def check_volume(
     info, _ = excerpt_info(volume.info, level, box)
     size = math.prod(info.array_shape) * np.dtype(info.dtype).itemsize
     _check(gateway, size, name, "export a coarser level or a box of it with the tool Export")
+
+
+def check_table(gateway: Gateway, table: PointsTable, name: str) -> None:
+    """Refuse a table that is too large to copy into a history.
+
+    Raises:
+        CallError: It is larger; says how large.
+    """
+    size = table.count * len(table.columns) * _CELL_BYTES
+    _check(gateway, size, name, "read it by box in a notebook, or export it from its page")
 
 
 def check_file(gateway: Gateway, path: Path, name: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from blake3 import blake3
+
 from gateway.errors import CallError, ForbiddenError
 from gateway.galaxy.copying import check_file
 from gateway.galaxy.formats import INGESTED
@@ -36,7 +38,9 @@ from gateway.volumes.ref import Ref, parse_ref
 
 _DIRECTORIES = ("zarr", "ome_zarr")
 _PROTOCOLS = ("http", "https")
-_RAW = "raw"
+_NAMES = {"image": "raw"}
+"""What a thing is called, where not as what it is."""
+_MARK_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +106,43 @@ def run_ingest(
         folder=folder,
         cancel=cancel or threading.Event(),
     )
-    ref = _bring(work, document.get("source"))
-    path = folder / "made.volref"
-    path.write_text(describe(gateway, str(ref)).to_text(), encoding="utf-8")
+    return _write(work, _bring(work, document.get("source")))
+
+
+def bring_from_history(
+    gateway: Gateway,
+    actor: Actor,
+    file: object,
+    *,
+    what: str,
+    dataset: str,
+    folder: Path,
+) -> Path:
+    """Copy a dataset of a history into the store as it is, and write the volref of it.
+
+    Args:
+        gateway: The gateway.
+        actor: Who asks.
+        file: What Galaxy's form says of the dataset.
+        what: Image, labels or points.
+        dataset: The dataset it goes into; its content gives the name.
+        folder: The job's working folder.
+
+    Raises:
+        GatewayError: As `run_ingest`.
+    """
+    values = {} if what == "points" else {"kind": what}
+    options = read_wish(values).options
+    wanted = _Wanted(what=what, options=options, dataset=dataset, name="")
+    work = _Work(
+        gateway=gateway, actor=actor, wanted=wanted, folder=folder, cancel=threading.Event()
+    )
+    return _write(work, _from_history(work, file))
+
+
+def _write(work: _Work, ref: Ref) -> Path:
+    path = work.folder / "made.volref"
+    path.write_text(describe(work.gateway, str(ref)).to_text(), encoding="utf-8")
     return path
 
 
@@ -166,13 +204,19 @@ def _from_history(work: _Work, file: object) -> Ref:
     title = _text(given.get("element_identifier")) or "sample"
     real = _store_root(Path(path)) if kind in _DIRECTORIES else Path(path)
     check_file(work.gateway, real, title)
+    # its content gives the name: the same again, in a workflow that is run again, is found there
+    what = work.wanted.what
+    ref = work.wanted.ref(f"{suggest_stem(title)}/{_NAMES.get(what, what)}-{_mark(real)}")
+    _begin(work, ref)
+    if not work.wanted.name and find_entry(work.gateway.store, ref) is not None:
+        return ref
     # formats are told by the end of the name, which Galaxy's own files do not have
     named = work.folder / f"source{INGESTED[kind]}"
     named.symlink_to(real)
-    if work.wanted.what == "points":
-        return _points(work, named, title)
-    found = recognise(named, work.wanted.options)
-    return _ingest(work, found, suggest_ref(title, found))
+    if what == "points":
+        import_points(work.gateway, named, ref)
+        return ref
+    return _ingest(work, recognise(named, work.wanted.options), str(ref))
 
 
 def _from_address(work: _Work, url: str) -> Ref:
@@ -185,7 +229,7 @@ def _from_address(work: _Work, url: str) -> Ref:
             "image or labels, or bring in a copy from an inbox"
         )
     stem = suggest_stem(urlsplit(url).path)
-    ref = wanted.ref(f"{stem}/{_RAW if wanted.what == 'image' else wanted.what}")
+    ref = wanted.ref(f"{stem}/{_NAMES.get(wanted.what, wanted.what)}")
     _begin(work, ref)
     taken = find_entry(work.gateway.store, ref)
     same = taken is not None and taken.linked and read_link(work.gateway.store, taken.key)
@@ -258,6 +302,16 @@ def _store_root(path: Path) -> Path:
     if len(inner) == 1 and inner[0].is_dir() and not inner[0].is_symlink():
         return inner[0]
     return folder
+
+
+def _mark(path: Path) -> str:
+    """Return what tells the content of a file or folder from another's."""
+    digest = blake3()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(b"" if file == path else str(file.relative_to(path)).encode())
+            digest.update_mmap(file)
+    return digest.hexdigest(_MARK_DIGITS // 2)
 
 
 def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.errors import CallError, ForbiddenError, NotFoundError
 from gateway.galaxy.form import Form, read_form
 from gateway.galaxy.volref import Volref, kind_of, read_volref
-from gateway.run.lent import lent_environment
+from gateway.run.lent import given_by_slurm, lent_environment
 from gateway.service.access.actor import Actor, Role
 from gateway.service.access.grants import own_new_dataset
 from gateway.service.access.people import find_person
@@ -83,7 +83,7 @@ def _devices(
     gateway: Gateway, spec: ToolSpec, actor: Actor, stop: threading.Event
 ) -> Iterator[None]:
     """Hold a GPU for a tool that wants one; a lease that is revoked stops the run."""
-    if not spec.resources.gpu or actor.person is None:
+    if not spec.resources.gpu or actor.person is None or given_by_slurm(os.environ):
         yield
         return
     wanted = Wanted(person=actor.person, purpose="galaxy")

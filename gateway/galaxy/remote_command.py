@@ -8,16 +8,19 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.errors import CallError, NotFoundError
+from gateway.errors import CallError, NotFoundError, StoreError
 from gateway.galaxy.client import GalaxyClient, Invocation, Step, match_label
 from gateway.galaxy.job import actor_of_user, describe
 from gateway.galaxy.publish import workflow_files
 from gateway.galaxy.remote import client_elsewhere, client_here
 from gateway.galaxy.server_command import open_site
+from gateway.galaxy.tracing import calls_behind
 from gateway.galaxy.volref import Volref
+from gateway.galaxy.weave import weave
 from gateway.service.access.actor import Role
 from gateway.service.access.rights import require
 from gateway.service.gateway import Gateway, open_gateway
+from gateway.service.toolbox import list_tools
 from gateway.volumes.ref import parse_ref
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -89,6 +92,24 @@ def invoke(
     invocation = client.invoke(number, given, place)
     client.follow(invocation, (_tell,))
     _report(client, invocation, as_json=as_json)
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="FILE.gxwf.yml")
+@click.option("--title", default="From my runs", help="What Galaxy shall call it.")
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), help="The home.")
+def workflow(*, refs: tuple[str, ...], out: Path, title: str, home: Path | None) -> None:
+    """Write the runs that led to REFS as a workflow file of Galaxy."""
+    gateway = open_gateway(home)
+    with gateway.catalogue:
+        calls = calls_behind(gateway, refs)
+    text = weave(calls, refs, {spec.id: spec for spec in list_tools()}, title)
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written: {error.strerror}") from error
+    click.echo(f"{out}: run it with `gateway galaxy invoke {out} --in INPUT=REF`")
 
 
 def _report(client: GalaxyClient, invocation: Invocation, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import os
 
-from gateway.client.connect import connect
+from gateway.client.connect import connect_as_told
 from gateway.client.session import Session
 
 _chosen: list[Session] = []
@@ -20,7 +20,5 @@ def session() -> Session:
         SettingsError: None was chosen, and no variable of the environment names a gateway.
     """
     if not _chosen:
-        url, token = os.environ.get("GATEWAY_URL"), os.environ.get("GATEWAY_TOKEN")
-        data = os.environ.get("GATEWAY_DATA") if url else None
-        _chosen.append(connect(url, token, data=data))
+        _chosen.append(connect_as_told(os.environ))
     return _chosen[0]

@@ -1,6 +1,6 @@
 """What a program is told of the devices that were lent to it: variables of its environment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 LEASE_VARIABLE = "GATEWAY_LEASE"
 """Id of the lease: what was started with it lives on its devices."""
@@ -25,3 +25,9 @@ def visible(devices: Sequence[str]) -> dict[str, str]:
     numbers = ",".join(name.rpartition("=")[2] for name in devices)
     # without the order, CUDA counts the fastest first and the driver by place on the bus
     return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": numbers}
+
+
+def given_by_slurm(environment: Mapping[str, str]) -> bool:
+    """Whether Slurm gave this job its GPUs: then they are in no ledger of ours."""
+    shown = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES")
+    return bool(environment.get("SLURM_JOB_ID")) and any(environment.get(name) for name in shown)

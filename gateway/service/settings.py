@@ -155,6 +155,12 @@ class Settings(HubSettings):
     """Folder that Galaxy is installed in; unset takes one in the cache of the account."""
     galaxy_workers: Annotated[int, Field(ge=1, le=256)] | None = None
     """Jobs of Galaxy that run at a time on this machine; unset takes half its cores."""
+    galaxy_runner: Literal["local", "slurm"] = "local"
+    """Where jobs of Galaxy's tools run: this machine, or nodes of Slurm that see home and store."""
+    galaxy_slurm_partition: str | None = Field(default=None, min_length=1)
+    """Partition of those jobs; unset takes Slurm's own choice."""
+    galaxy_slurm_hours: Annotated[int, Field(ge=1, le=720)] = 24
+    """How long such a job may run."""
     galaxy_hosts: tuple[str, ...] = ()
     """Web hosts whose OME-Zarr volumes people of Galaxy may register by address: `data.lab.org`,
     `*.lab.org`; empty refuses every address."""

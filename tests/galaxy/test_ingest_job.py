@@ -119,7 +119,11 @@ def test_a_dataset_of_the_history_is_copied_in_under_its_name(ingest, tmp_path):
     path = tmp_path / "dataset_7.dat"
     tifffile.imwrite(path, VOXELS)
     made = ingest(of_history(path, "tiff"), what="labels")
-    assert (made.ref, made.kind) == ("My-cells-3/labels", "labels")
+    assert made.ref.startswith("My-cells-3/labels-")
+    assert made.kind == "labels"
+    assert ingest(of_history(path, "tiff"), what="labels") == made, "the same again is found"
+    named = ingest(of_history(path, "tiff"), save={"dataset": "m3", "name": "dapi"})
+    assert named.ref == "m3/dapi"
 
 
 def test_a_zarr_folder_of_the_history_is_copied_in(ingest, gateway, tmp_path):
@@ -137,14 +141,15 @@ def test_a_table_of_the_history_becomes_points(ingest, gateway, tmp_path, ext, b
     lines = ("z_um,y_um,x_um,label,kind", "1,2,3.5,7,soma", "2,2,2,8,")
     path.write_text("\n".join(lines).replace(",", between) + "\n")
     made = ingest(of_history(path, ext, "cells"), what="points")
-    assert made.ref == "cells/points"
+    assert made.ref.startswith("cells/points-")
     rows = open_ref(gateway.store, made.parsed).read()
     assert sorted(rows["label"].tolist()) == [7, 8]
     assert sorted(rows["kind"].tolist()) == ["", "soma"]
     assert ingest(of_history(path, ext, "cells"), what="points").digest == made.digest
     path.write_text(f"z_um{between}y_um{between}x_um\n1{between}1{between}1\n")
-    with pytest.raises(ExistsError, match="cells/points already exists"):
-        ingest(of_history(path, ext, "cells"), what="points")
+    name = {"name": made.parsed.name}
+    with pytest.raises(ExistsError, match=f"{made.ref} already exists"):
+        ingest(of_history(path, ext, "cells"), what="points", save=name)
     path.write_text(f"a{between}b\n1{between}1\n")
     with pytest.raises(FormatError, match="a points table lacks z_um, y_um, x_um"):
         ingest(of_history(path, ext, "more"), what="points")

@@ -17,6 +17,7 @@ from gateway.errors import CallError
 from gateway.galaxy.form import read_form
 from gateway.galaxy.publish import (
     WORKFLOWS,
+    converter_files,
     suite_files,
     tool_files,
     workflow_files,
@@ -35,12 +36,13 @@ with warnings.catch_warnings():
     from galaxy.tool_util.linters import datatypes as linted_datatypes
     from galaxy.tool_util.parser.factory import get_tool_source
 
+ALL_TOOLS = tool_files() | converter_files()
 FOLDER = Path(__file__).parents[2] / "galaxy_tools"
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="the checkout is not here, only the wheel")
 def test_the_committed_xml_is_what_the_tools_say():
-    files = tool_files()
+    files = tool_files() | converter_files()
     found = {str(path.relative_to(FOLDER)) for path in FOLDER.rglob("*.xml")}
     assert found == set(files), "run `make docs`"
     for name, content in files.items():
@@ -107,15 +109,15 @@ def _datatypes_of_ours(tmp_path, monkeypatch):
     monkeypatch.setattr(linted_datatypes, "DATATYPES_CONF", str(tmp_path / "datatypes.xml"))
 
 
-@pytest.mark.parametrize("name", tool_files())
+@pytest.mark.parametrize("name", ALL_TOOLS)
 @pytest.mark.filterwarnings("ignore")
 def test_galaxys_linter_has_nothing_against_a_tool(name, tmp_path):
-    assert lint(tool_files()[name], tmp_path) == []
+    assert lint(ALL_TOOLS[name], tmp_path) == []
 
 
-@pytest.mark.parametrize("name", tool_files())
+@pytest.mark.parametrize("name", ALL_TOOLS)
 def test_the_help_of_a_tool_is_what_galaxy_can_show(name):
-    text = ET.fromstring(tool_files()[name]).findtext("help")  # noqa: S314 - our own
+    text = ET.fromstring(ALL_TOOLS[name]).findtext("help")  # noqa: S314 - our own
     told = io.StringIO()
     docutils.core.publish_string(text, writer="html", settings_overrides={"warning_stream": told})
     assert told.getvalue() == ""
@@ -260,7 +262,7 @@ def test_a_form_of_another_version_is_refused(odd):
 
 
 def test_only_what_changed_is_written(tmp_path):
-    files = (*tool_files(), *workflow_files(), *suite_files())
+    files = (*ALL_TOOLS, *workflow_files(), *suite_files())
     assert len(write_tools(tmp_path)) == len(files)
     assert write_tools(tmp_path) == []
 

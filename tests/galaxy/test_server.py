@@ -2,6 +2,7 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -9,14 +10,18 @@ import pytest
 import yaml
 
 from gateway.errors import RunError, SettingsError
+from gateway.galaxy.placement import render_tpv
 from gateway.galaxy.server import environment, process
 from gateway.galaxy.server.configuration import write_configuration
 from gateway.galaxy.server.galaxy_yml import render_galaxy
 from gateway.galaxy.server.job_conf import render_jobs
 from gateway.galaxy.server.site import Site
 from gateway.galaxy.server.toolbox import render_datatypes, render_display
+from gateway.run.lent import given_by_slurm
 from gateway.service.home import init_home
 from gateway.service.settings import read_settings
+from gateway.toolkit.registry import get_tool
+from gateway.toolkit.spec import Resources
 
 SAMPLE = """<?xml version="1.0"?>
 <datatypes>
@@ -105,6 +110,50 @@ def test_jobs_of_the_gateway_know_its_home_and_those_of_galaxy_do_not(site):
     assert {"name": "GATEWAY_GALAXY_DOMAIN", "value": "gateway.invalid"} in behind
 
 
+def test_jobs_go_to_slurm_with_what_their_tool_declares(site, monkeypatch):
+    for name, value in (("RUNNER", "slurm"), ("SLURM_PARTITION", "brains"), ("SLURM_HOURS", "6")):
+        monkeypatch.setenv(f"GATEWAY_GALAXY_{name}", value)
+    monkeypatch.setenv("GATEWAY_MEMORY", "8GB")
+    there = hub_site(site, settings=read_settings(site.home))
+    plain = get_tool("stitch")
+    gpu = replace(plain, id="gpu_stitch", resources=Resources(cores=4, gpu=True))
+    jobs = yaml.safe_load(render_jobs(there, workers=2, specs=[plain, gpu]))
+    assert jobs["runners"]["slurm"]["load"] == "galaxy.jobs.runners.cli:ShellJobRunner"
+    chosen = {tool["id"]: tool["environment"] for tool in jobs["tools"]}
+    assert chosen["__DATA_FETCH__"] == "here"
+    environments = jobs["execution"]["environments"]
+    one, four = (environments[chosen[f"gateway_{name}"]] for name in ("stitch", "gpu_stitch"))
+    assert (one["job_ncpus"], four["job_ncpus"]) == (plain.resources.cores, 4)
+    assert "job_--gres" not in one
+    assert four["job_--gres"] == "gpu:1"
+    for there in (one, four):
+        assert there["job_--mem"] == "9G"
+        assert there["job_time"] == "6:00:00"
+        assert there["job_partition"] == "brains"
+        assert {"name": "GATEWAY_HOME", "value": str(site.home)} in there["env"]
+
+
+def test_rules_for_tpv_say_what_each_tool_declares():
+    plain = get_tool("stitch")
+    gpu = replace(plain, id="gpu_stitch", resources=Resources(cores=4, gpu=True))
+    tools = yaml.safe_load(render_tpv([plain, gpu]))["tools"]
+    assert tools["gateway_gpu_stitch"] == {
+        "cores": 4,
+        "mem": 3,
+        "gpus": 1,
+        "scheduling": {"require": ["brain-gateway"]},
+    }
+    assert tools["gateway_stitch"]["gpus"] == 0
+    assert {"gateway_ingest", "gateway_convert_.*"} <= set(tools)
+
+
+def test_slurms_own_gpus_are_in_no_ledger():
+    assert given_by_slurm({"SLURM_JOB_ID": "7", "SLURM_JOB_GPUS": "0"})
+    assert given_by_slurm({"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "1"})
+    assert not given_by_slurm({"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": ""})
+    assert not given_by_slurm({"CUDA_VISIBLE_DEVICES": "1"})
+
+
 def test_volrefs_are_sniffed_before_galaxys_own_json():
     root = ET.fromstring(render_datatypes(SAMPLE, Path("/x/display.xml")))  # noqa: S314 - ours
     sniffers = [item.get("type") for item in root.findall("sniffers/sniffer")]
@@ -124,6 +173,21 @@ def test_links_lead_to_the_viewer_of_this_gateway_whatever_a_volref_says():
     root = ET.fromstring(render_display("https://brains.example.org/lab/"))  # noqa: S314 - ours
     urls = [link.findtext("url") for link in root.findall("link")]
     assert all(url.startswith("https://brains.example.org/lab/d/${qp(") for url in urls)
+
+
+def test_behind_the_hub_a_volume_opens_in_a_notebook(site, monkeypatch):
+    assert site.hub is None
+    monkeypatch.setenv("GATEWAY_BASE_URL", "https://b.example.org/lab/services/gateway")
+    behind = hub_site(site, settings=read_settings(site.home))
+    assert behind.hub == "https://b.example.org/lab"
+    base = behind.settings.base_url
+    root = ET.fromstring(render_display(base, behind.hub))  # noqa: S314 - ours
+    urls = {link.get("id"): link.findtext("url") for link in root.findall("link")}
+    start = "https://b.example.org/lab/hub/user-redirect/gateway/open?ref="
+    assert urls["notebook"] == f"{start}${{qp($dataset.metadata.ref)}}"
+    assert list(urls) == ["viewer", "notebook", "dataset"]
+    alone = ET.fromstring(render_display(base))  # noqa: S314 - ours
+    assert [link.get("id") for link in alone.findall("link")] == ["viewer", "dataset"]
 
 
 def test_all_that_is_written_is_its_owners_alone(site):

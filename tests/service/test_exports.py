@@ -43,7 +43,7 @@ def points(gateway: Gateway) -> dict[str, np.ndarray]:
     return columns
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet", ".h5"])
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet", ".h5", ".tsv"])
 def test_tables_are_read_back_by_others(
     gateway: Gateway, points: dict[str, np.ndarray], tmp_path: Path, suffix: str
 ) -> None:
@@ -53,6 +53,8 @@ def test_tables_are_read_back_by_others(
         frame = pd.read_csv(path)
     elif suffix == ".json":
         frame = pd.DataFrame(json.loads(path.read_text()))
+    elif suffix == ".tsv":
+        frame = pd.read_csv(path, sep="\t")
     elif suffix == ".parquet":
         frame = pd.read_parquet(path)
     else:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from gateway.errors import SettingsError
-from gateway.galaxy.publish import write_tools
+from gateway.galaxy.publish import tool_files, write_tools
 from gateway.galaxy.server.galaxy_yml import render_galaxy
 from gateway.galaxy.server.job_conf import render_jobs
 from gateway.galaxy.server.site import Site
@@ -14,6 +14,7 @@ from gateway.galaxy.server.toolbox import (
     render_display,
     render_tool_conf,
 )
+from gateway.service.toolbox import list_tools
 
 ADMIN_KEY = "admin_key"
 PROXY_SECRET = "proxy"  # noqa: S105 - the name of a file
@@ -35,14 +36,14 @@ def write_configuration(site: Site) -> None:
     display = None
     if site.settings.base_url is not None:
         display = folder / DISPLAY_FILE
-        _put(display, render_display(site.settings.base_url))
+        _put(display, render_display(site.settings.base_url, site.hub))
     sample = (installed / _SAMPLE).read_text(encoding="utf-8")
-    tools = (folder / "tools").rglob("*.xml")
-    _put(folder / "datatypes_conf.xml", render_datatypes(sample, display))
+    tools = [folder / "tools" / name for name in tool_files()]
+    _put(folder / "datatypes_conf.xml", render_datatypes(sample, display, folder / "tools"))
     _put(folder / "tool_conf.xml", render_tool_conf(tools, installed / _UPLOAD))
     _put(folder / "tool_data_table_conf.xml", "<tables/>\n")
     workers = site.settings.galaxy_workers or max(1, (os.cpu_count() or 1) // 2)
-    _put(folder / "job_conf.yml", render_jobs(site, workers=workers))
+    _put(folder / "job_conf.yml", render_jobs(site, workers=workers, specs=list_tools()))
     text = render_galaxy(
         site,
         id_secret=site.secret(_ID_SECRET),

@@ -9,6 +9,8 @@ from gateway.service.settings import Settings
 
 PREFIX = "/services/galaxy"
 """Where the hub has Galaxy."""
+_WEB = "/services/gateway"
+"""Where the hub has the web service of the gateway."""
 _SECRET_BYTES = 24
 
 
@@ -68,6 +70,13 @@ class Site:
     def pid_file(self) -> Path:
         """The number of its process."""
         return self.root / "galaxy.pid"
+
+    @property
+    def hub(self) -> str | None:
+        """Where people reach the hub; None where there is none, or it is not known where."""
+        base = self.settings.base_url or ""
+        found = base.removesuffix(_WEB) if self.behind_hub and base.endswith(_WEB) else None
+        return found or None
 
     @property
     def admins(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from gateway.galaxy.converters import converters
 from gateway.galaxy.formats import VOLREF_KINDS
 
 _MODULE = "gateway_volref.datatypes"
@@ -34,12 +35,13 @@ def render_tool_conf(tools: Iterable[Path], upload: Path) -> str:
     return _text(root)
 
 
-def render_datatypes(sample: str, display: Path | None) -> str:
+def render_datatypes(sample: str, display: Path | None, tools: Path | None = None) -> str:
     """Return `datatypes_conf.xml`: Galaxy's own list with ours in the first places.
 
     Args:
         sample: The list that comes with Galaxy.
         display: The file of links that a history shows beside a volref; None shows none.
+        tools: Folder in which the converters lie; None has none.
     """
     root = ET.fromstring(sample)  # noqa: S314 - a file of the Galaxy just installed
     registration, sniffers = root.find("registration"), root.find("sniffers")
@@ -57,25 +59,42 @@ def render_datatypes(sample: str, display: Path | None) -> str:
             ET.SubElement(datatype, "display", file=str(display))
         registration.insert(number, datatype)
         sniffers.insert(number, ET.Element("sniffer", type=type_))
+    if tools is not None:
+        _add_converters(registration, tools)
     return _text(root)
 
 
-def render_display(base_url: str) -> str:
-    """Return the links beside a volref: to the viewer, and to the page of its dataset.
+def _add_converters(registration: ET.Element, tools: Path) -> None:
+    known = {datatype.get("extension"): datatype for datatype in registration}
+    for one in converters():
+        # a compressed type of Galaxy's is made of the plain one, which then names the converter
+        datatype = known.get(one.source)
+        if datatype is not None:
+            where = {"file": str(tools / one.file), "target_datatype": one.target}
+            ET.SubElement(datatype, "converter", where)
+
+
+def render_display(base_url: str, hub: str | None = None) -> str:
+    """Return the links beside a volref: to the viewer, a notebook, and the page of its dataset.
 
     Args:
         base_url: Where people reach the gateway.
+        hub: Where they reach the hub, whose notebook servers open what is looked at; None has none.
     """
     base = base_url.rstrip("/")
     root = ET.Element("display", id="brain_gateway", version="1.0.0", name="Brain Gateway:")
-    dataset = "${qp($dataset.metadata.ref.split('/')[0])}"
-    for id_, name, path in (
-        ("viewer", "open in viewer", f"/d/{dataset}/view"),
-        ("dataset", "dataset page", f"/d/{dataset}"),
-    ):
+    ref = "$dataset.metadata.ref"
+    dataset = f"${{qp({ref}.split('/')[0])}}"
+    links = [("viewer", "open in viewer", f"{base}/d/{dataset}/view", f"bool({ref})")]
+    if hub is not None:
+        opened = f"{hub.rstrip('/')}/hub/user-redirect/gateway/open?ref=${{qp({ref})}}"
+        can = "$dataset.metadata.kind in ('image', 'labels', 'points')"
+        links.append(("notebook", "open in notebook", opened, can))
+    links.append(("dataset", "dataset page", f"{base}/d/{dataset}", f"bool({ref})"))
+    for id_, name, url, shown in links:
         link = ET.SubElement(root, "link", id=id_, name=name)
-        ET.SubElement(link, "url").text = f"{base}{path}"
-        ET.SubElement(link, "filter").text = "${bool($dataset.metadata.ref)}"
+        ET.SubElement(link, "url").text = url
+        ET.SubElement(link, "filter").text = f"${{{shown}}}"
     return _text(root)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from gateway.errors import NotFoundError, RunCancelledError, RunError
 from gateway.run.events import Listener, RunWaiting
-from gateway.run.lent import LEASE_VARIABLE
+from gateway.run.lent import LEASE_VARIABLE, given_by_slurm
 from gateway.run.plan import Plan
 from gateway.service.gateway import Gateway
 from gateway.service.leases.holding import Wanted, holding
@@ -26,7 +26,8 @@ def lent_to_run(
 ) -> Iterator[tuple[Plan, threading.Event | None]]:
     """Give the plan with the devices that are lent to it, and the event that stops it.
 
-    What was started by `gateway leases hold` uses the lease it has.
+    What was started by `gateway leases hold` uses the lease it has, a job of Slurm the GPUs that
+    Slurm gave it.
 
     Args:
         gateway: The gateway.
@@ -40,7 +41,7 @@ def lent_to_run(
         RunCancelledError: `cancel` was set while it waited.
         RunError: The lease was revoked; what is done is kept.
     """
-    if not plan.gpus or plan.published:
+    if not plan.gpus or plan.published or given_by_slurm(os.environ):
         yield plan, cancel
         return
     own = _own_lease(gateway, plan.gpus)

@@ -1,4 +1,4 @@
-"""Writing points tables: CSV, JSON, Parquet and HDF5."""
+"""Writing points tables: CSV, JSON, Parquet, HDF5 and tab-separated text."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -32,9 +32,18 @@ def _arrow(table: PointsTable) -> pa.Table:
 
 
 def _write_csv(table: PointsTable, path: Path) -> None:
+    _write_text(table, path, ",")
+
+
+def _write_tsv(table: PointsTable, path: Path) -> None:
+    _write_text(table, path, "\t")
+
+
+def _write_text(table: PointsTable, path: Path, between: str) -> None:
     import pyarrow.csv
 
-    pyarrow.csv.write_csv(_arrow(table), path, pyarrow.csv.WriteOptions(quoting_style="needed"))
+    options = pyarrow.csv.WriteOptions(quoting_style="needed", delimiter=between)
+    pyarrow.csv.write_csv(_arrow(table), path, options)
 
 
 def _write_json(table: PointsTable, path: Path) -> None:
@@ -79,4 +88,5 @@ _WRITERS: Mapping[str, TableWriter] = {
     ".json": _write_json,
     ".parquet": _write_parquet,
     ".h5": _write_hdf5,
+    ".tsv": _write_tsv,
 }
