@@ -18,7 +18,7 @@ _HOP = frozenset(
     }
 )
 """Of one connection only (RFC 9110, section 7.6.1)."""
-_SPOOFED = frozenset(
+SPOOFED = frozenset(
     {
         b"remote-user",
         b"x-remote-user",
@@ -49,7 +49,7 @@ def to_galaxy(headers: Iterable[tuple[bytes, bytes]], address: str, secret: str)
     sent: Headers = []
     for name, value in headers:
         plain = name.lower().replace(b"_", b"-").strip()
-        if plain in _HOP or plain in _SPOOFED or plain in _OURS:
+        if plain in _HOP or plain in SPOOFED or plain in _OURS:
             continue
         if plain == b"cookie":
             kept = _cookies_of_galaxy(value)
