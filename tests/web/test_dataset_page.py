@@ -288,3 +288,23 @@ def test_an_open_dataset_is_seen_by_those_who_are_not_signed_in(lab, come):
     assert nobody.get("/d/open").status_code == 200
     assert "For all" in nobody.get("/").text
     assert nobody.get("/d/open/edit").status_code == 401
+
+
+def test_a_thing_is_sent_to_galaxy_where_there_is_one(lab, viewer, come):
+    button, action = "Send raw to Galaxy", "/d/m1/entries/raw/galaxy"
+    assert button not in viewer.get("/d/m1").text
+    assert "this gateway has no Galaxy" in viewer.post(action).text
+    folder = lab.gateway.home / "galaxy"
+    folder.mkdir()
+    try:
+        (folder / "admin_key.secret").write_text("key")
+        page = viewer.get("/d/m1").text
+        assert button in page
+        assert f'action="{action}"' in page
+        assert come("stranger").post(action).status_code in (403, 404)
+        answer = viewer.post(action)
+        assert "it was not sent to Galaxy: " in answer.text, "it does not run"
+        assert "history <em>Brain Gateway</em>" in viewer.get("/d/m1?sent=galaxy").text
+    finally:
+        (folder / "admin_key.secret").unlink()
+        folder.rmdir()

@@ -9,6 +9,13 @@ from gateway.service.browse.overview import overview, runs_of, view_entry
 from gateway.service.browse.provenance import trace
 from gateway.service.browse.tables import parse_box_um, read_rows, summarize_table
 from gateway.service.browse.thumbnails import PICTURED
+from gateway.service.galaxy import (
+    HISTORY,
+    SENT_KINDS,
+    galaxy_url,
+    has_galaxy,
+    send_to_galaxy,
+)
 from gateway.service.gateway import Gateway
 from gateway.volumes.ref import Ref
 from gateway.web.addresses import dataset_url, site_url
@@ -48,7 +55,21 @@ def dataset_page(
         ports=_TOOL_PORTS,
         line_of=line_of,
         site=site_url(request, gateway),
+        galaxy=SENT_KINDS if actor.person is not None and has_galaxy(gateway) else (),
+        sent=request.query_params.get("sent") == "galaxy",
+        galaxy_at=galaxy_url(gateway),
+        history=HISTORY,
     )
+
+
+@router.post("/d/{dataset}/entries/{entry}/galaxy")
+def sent_to_galaxy(
+    request: Request, gateway: GatewayHere, actor: Viewer, dataset: str, entry: str
+) -> Response:
+    """Put the name of a thing into the person's history of Galaxy."""
+    send_to_galaxy(gateway, actor, [Ref(dataset, entry)])
+    root = request.scope.get("root_path", "")
+    return RedirectResponse(f"{root}/d/{dataset}?sent=galaxy", status_code=303)
 
 
 @router.get("/d/{dataset}/entries/{entry}")
