@@ -55,6 +55,11 @@ class GalaxyClient:
         self._url = url.rstrip("/")
         self._galaxy = GalaxyInstance(self._url, key=key)
 
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self._url
+
     def history(self, name: str) -> str:
         """Return the id of the history of that name; it is made where there is none."""
         with self._asking():

@@ -1,5 +1,6 @@
 """The ingest of Galaxy: what its form names is brought into the store, and a volref tells it."""
 
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ _PROTOCOLS = ("http", "https")
 _NAMES = {"image": "raw"}
 """What a thing is called, where not as what it is."""
 _MARK_DIGITS = 10
+_ENDING = re.compile(r"(\.ome)?\.[A-Za-z0-9]{1,8}(\.gz)?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,10 +271,8 @@ def _begin(work: _Work, ref: Ref) -> None:
 
 def suggest_stem(name: str) -> str:
     """Return the name of a dataset for a file or folder of any name."""
-    last = name.rstrip("/").rpartition("/")[2]
+    last = _ENDING.sub("", name.rstrip("/").rpartition("/")[2])
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in last)
-    for end in ("-ome-zarr", "-zarr", "-tsv", "-csv", "-tabular"):
-        kept = kept.removesuffix(end)
     return kept.strip("-_")[:100] or "sample"
 
 

@@ -70,7 +70,8 @@ def get(
     Raises:
         NotFoundError: There is no such item, or nothing of that name that you may see.
     """
-    return (session or connect_as_told(os.environ)).open(find(item, history).ref)
+    ref = find(item, history).ref
+    return (session or connect_as_told(os.environ)).open(ref)
 
 
 def workflow(

@@ -3,6 +3,7 @@
 import getpass
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from gateway.galaxy.weave import weave
 from gateway.service.access.actor import Role
 from gateway.service.access.rights import require
 from gateway.service.gateway import Gateway, open_gateway
+from gateway.service.invocations import Invoked, record_invocation
 from gateway.service.toolbox import list_tools
 from gateway.volumes.ref import parse_ref
 
@@ -79,7 +81,7 @@ def invoke(
     """
     words = dict(_split(word) for word in inputs)
     client = _client(**whose)
-    number = _workflow(client, workflow)
+    number, document = _workflow(client, workflow)
     place = client.history(history)
     labels, data = client.inputs(number)
     words = {match_label(name, labels): value for name, value in words.items()}
@@ -89,9 +91,28 @@ def invoke(
         volrefs = [_visible(gateway, whose, ref) for ref in refs.values()]
     sent = client.send(volrefs, place) if volrefs else []
     given = words | {n: f"dataset:{d}" for n, d in zip(refs, sent, strict=True)}
+    began = datetime.now(UTC)
     invocation = client.invoke(number, given, place)
     client.follow(invocation, (_tell,))
-    _report(client, invocation, as_json=as_json)
+    results = client.results(invocation)
+    _report(invocation, results, as_json=as_json)
+    if document is not None and whose["url"] is None:
+        settings = {label: value for label, value in words.items() if label not in data}
+        invoked = Invoked(
+            id=invocation.id,
+            workflow=invocation.workflow,
+            document=document,
+            server=client.url,
+            person=_address(gateway.settings.galaxy_domain, whose["address"]),
+            started=began,
+            ended=datetime.now(UTC),
+            inputs=refs,
+            outputs={label: volref.ref for label, volref in results.items()},
+            settings=settings,
+        )
+        opened = open_gateway(whose["home"])
+        with opened.catalogue:
+            record_invocation(opened, invoked)
 
 
 @click.command()
@@ -112,8 +133,7 @@ def workflow(*, refs: tuple[str, ...], out: Path, title: str, home: Path | None)
     click.echo(f"{out}: run it with `gateway galaxy invoke {out} --in INPUT=REF`")
 
 
-def _report(client: GalaxyClient, invocation: Invocation, *, as_json: bool) -> None:
-    results = client.results(invocation)
+def _report(invocation: Invocation, results: Mapping[str, Volref], *, as_json: bool) -> None:
     if as_json:
         made: Mapping[str, Any] = {
             label: {"ref": v.ref, "kind": v.kind, "digest": v.digest}
@@ -129,18 +149,20 @@ def _tell(step: Step) -> None:
     click.echo(f"{step.name}: {step.state}", err=True)
 
 
-def _workflow(client: GalaxyClient, name: str) -> str:
+def _workflow(client: GalaxyClient, name: str) -> tuple[str, str | None]:
+    """Return the id of a workflow and, where it is a file, its content."""
     ours = workflow_files()
     if name in ours:
-        return client.publish_workflow(ours[name])
+        return client.publish_workflow(ours[name]), ours[name]
     if name.endswith((".yml", ".yaml", ".ga")):
         try:
-            return client.publish_workflow(Path(name).read_text(encoding="utf-8"))
+            text = Path(name).read_text(encoding="utf-8")
         except OSError as error:
             raise NotFoundError(
                 f"the workflow file {name} cannot be read: {error.strerror}"
             ) from error
-    return client.find_workflow(name)
+        return client.publish_workflow(text), text
+    return client.find_workflow(name), None
 
 
 def _visible(gateway: Gateway, whose: Mapping[str, Any], ref: str) -> Volref:

@@ -23,7 +23,7 @@ def notebook_of(ref: Ref) -> dict[str, Any]:
         ("code", f'import gateway.notebook as nb\n\nthing = nb.open("{ref}")\nthing'),
         ("code", f'nb.view("{ref}")'),
     )
-    extra = {"execution_count": None, "outputs": []}
+    extra: dict[str, Any] = {"execution_count": None, "outputs": []}
     return {
         "nbformat": 4,
         "nbformat_minor": 5,
@@ -36,7 +36,7 @@ def notebook_of(ref: Ref) -> dict[str, Any]:
     }
 
 
-class OpenHandler(JupyterHandler):  # type: ignore[misc, unused-ignore] - jupyter has no types everywhere
+class OpenHandler(JupyterHandler):
     """Makes the notebook of a thing, where there is none yet, and goes there."""
 
     @tornado.web.authenticated
@@ -47,7 +47,7 @@ class OpenHandler(JupyterHandler):  # type: ignore[misc, unused-ignore] - jupyte
         except RefError as error:
             raise tornado.web.HTTPError(400, reason=str(error).replace("\n", " ")) from error
         name = f"{ref.dataset} {ref.name}.ipynb"
-        contents = self.contents_manager
+        contents: Any = self.contents_manager
         if not await ensure_async(contents.file_exists(name)):
             model = {"type": "notebook", "format": "json", "content": notebook_of(ref)}
             await ensure_async(contents.save(model, name))

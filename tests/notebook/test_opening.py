@@ -42,7 +42,7 @@ def jupyter(tmp_path_factory):
     folder = tmp_path_factory.mktemp("notebooks")
     with create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    extensions = json.dumps({MODULE: True, "jupyterlab": False})
+    extensions = {MODULE: True, "jupyterlab": False}
     command = [sys.executable, "-m", "jupyter_server", f"--port={port}", "--no-browser"]
     command += [f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={folder}"]
     command += [f"--ServerApp.jpserver_extensions={extensions}", "--allow-root"]

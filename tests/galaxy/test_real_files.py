@@ -1,0 +1,85 @@
+"""Data go into the store from a real Galaxy, and small ones out again."""
+
+import json
+
+import pytest
+
+from gateway.galaxy.volref import Volref
+from gateway.service.access.actor import Actor
+from gateway.service.galaxy import HISTORY, send_to_galaxy
+from gateway.volumes.ref import parse_ref
+
+pytestmark = [pytest.mark.galaxy, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def history(ana):
+    return ana.client.history("files")
+
+
+@pytest.fixture(scope="module")
+def picture(real_galaxy, history):
+    """Put a real TIFF into the history."""
+    galaxy = real_galaxy.raw("ana")
+    path = real_galaxy.volrefs / "two_blobs.tif"
+    made = galaxy.tools.upload_file(str(path), history, file_name="blobs.tif", file_type="tiff")
+    (item,) = made["outputs"]
+    galaxy.datasets.wait_for_dataset(item["id"], maxwait=1200)
+    return item["id"]
+
+
+def volref_of(galaxy, item):
+    text = galaxy.datasets.download_dataset(item, require_ok_state=False).decode()
+    return Volref.from_text(text, "output")
+
+
+def test_a_picture_of_the_history_is_ingested(real_galaxy, history, picture):
+    galaxy = real_galaxy.raw("ana")
+    inputs = {
+        "source|from": "history",
+        "source|file": {"src": "hda", "id": picture},
+        "what": "image",
+        "voxel_um": "5,2.5,2.5",
+        "save|dataset": "ana-files",
+        "save|name": "dapi",
+    }
+    job = real_galaxy.run_tool("ana", history, "ingest", inputs)
+    assert job["state"] == "ok", job["tool_stderr"]
+    made = job["outputs"]["made"]["id"]
+    assert galaxy.datasets.show_dataset(made)["extension"] == "volref_image"
+    assert volref_of(galaxy, made).ref == "ana-files/dapi"
+
+
+def test_an_address_on_an_arbitrary_host_is_refused_in_the_history(real_galaxy, history):
+    inputs = {
+        "source|from": "address",
+        "source|url": "http://10.0.0.1/brain.ome.zarr",
+        "what": "image",
+    }
+    job = real_galaxy.run_tool("ana", history, "ingest", inputs)
+    assert job["state"] == "error"
+    first = job["tool_stderr"].splitlines()[0]
+    assert first.startswith("this gateway does not read from 10.0.0.1; it reads from none; ask")
+
+
+def test_galaxy_converts_a_table_by_itself_where_a_tool_wants_points(real_galaxy, history):
+    galaxy = real_galaxy.raw("ana")
+    path = real_galaxy.volrefs / "three_points.csv"
+    made = galaxy.tools.upload_file(str(path), history, file_name="cells.csv", file_type="csv")
+    (item,) = made["outputs"]
+    galaxy.datasets.wait_for_dataset(item["id"], maxwait=1200)
+    inputs = {"points": {"src": "hda", "id": item["id"]}, "file_format": ".csv"}
+    job = real_galaxy.run_tool("ana", history, "export", inputs)
+    assert job["state"] == "ok", json.dumps(job)[:2000]
+    text = galaxy.datasets.download_dataset(job["outputs"]["file"]["id"]).decode()
+    assert text.replace('"', "").startswith("z_um,y_um,x_um")
+
+
+def test_a_thing_is_sent_from_its_page_to_ones_own_history(real_galaxy, ana):
+    refs = [parse_ref("examples/two_blobs")]
+    send_to_galaxy(real_galaxy.gateway, Actor(person="ana"), refs)
+    galaxy = real_galaxy.raw("ana")
+    (place,) = galaxy.histories.get_histories(name=HISTORY)
+    names = [item["name"] for item in galaxy.histories.show_history(place["id"], contents=True)]
+    assert "examples/two_blobs" in names
+    assert ana.client.fetch(ana.client.find_dataset("examples/two_blobs", HISTORY)).kind == "image"
