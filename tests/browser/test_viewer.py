@@ -25,6 +25,20 @@ def server(cube_server):
     return cube_server
 
 
+MARKS = {
+    "name": "marks",
+    "type": "annotation",
+    "source": "local://annotations",
+    "shader": "void main() { setColor(vec3(1, 1, 1)); setPointMarkerSize(24.0); }",
+    "annotations": [
+        {"type": "point", "id": f"{x}-{y}", "point": [x, y, 24]}
+        for x in (44, 48, 80, 84)
+        for y in range(20, 46, 4)
+    ],
+}
+"""Bright points beside the cube."""
+
+
 def open_cube(visitor, query=f"?at={CENTRE}") -> None:
     visitor.go(f"/d/cube/view{query}")
     visitor.settle()
@@ -121,6 +135,7 @@ def test_contrast_that_hides_all_is_explained_and_mended(visitor) -> None:
     look_closely(visitor)
     state = visitor.client("JSON.parse(JSON.stringify(viewer.state.toJSON()))")
     state["layers"][0]["shaderControls"] = {"contrast": {"range": [60000, 65000]}}
+    state["layers"].append(MARKS)  # which shine over the black image, but are no image
     visitor.client("(viewer.state.reset(), viewer.state.restoreState(given))", state)
     visitor.page.wait_for_timeout(2500)
     page = visitor.page

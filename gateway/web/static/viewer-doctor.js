@@ -88,9 +88,22 @@ function outside(session) {
   return out.length ? [["bad", `You look at a place outside the data along ${out.join(", ")}.`, "Reload the page to come back to the middle."]] : [];
 }
 
+/** A picture in which only images and labels are drawn, where there are any: points shine over a black image. */
+function withoutMarks(viewer) {
+  const shown = viewer.layerManager.managedLayers.filter((managed) => managed.visible);
+  const isVoxels = (managed) => ["image", "segmentation"].includes(managed.layer?.type);
+  const marks = shown.some(isVoxels) ? shown.filter((managed) => !isVoxels(managed)) : [];
+  for (const managed of marks) managed.setVisible(false);
+  try {
+    return picture(viewer, 480);
+  } finally {
+    for (const managed of marks) managed.setVisible(true);
+  }
+}
+
 /** Whether the panels show flat colours only, lines and scale bar aside. */
 export function isBlank(viewer) {
-  const copy = picture(viewer, 480);
+  const copy = withoutMarks(viewer);
   const { data } = copy.getContext("2d").getImageData(0, 0, copy.width, copy.height);
   const seen = new Map();
   let lines = 0;
