@@ -110,6 +110,7 @@ class Volume:
         stop_um: Vector,
         voxel_um: float | Vector | None = None,
         channel: int | None = None,
+        time: int = 0,
     ) -> NDArray[Any]:
         """Read the voxels whose centres lie in a box given in micrometres.
 
@@ -118,12 +119,14 @@ class Volume:
             stop_um: Far corner, zyx, exclusive.
             voxel_um: Voxel size wanted: the coarsest level that is nowhere coarser is read.
             channel: One channel, giving `zyx`; None reads all, giving `czyx`.
+            time: The time point.
 
         Raises:
-            BoxError: The box does not meet the volume.
+            BoxError: The box does not meet the volume, or it has no such channel or time.
         """
         level = 0 if voxel_um is None else self.level_for(voxel_um)
-        return self.read(self.box_um(start_um, stop_um, level), level=level, channel=channel)
+        box = self.box_um(start_um, stop_um, level)
+        return self.read(box, level=level, channel=channel, time=time)
 
     def box_um(self, start_um: Vector, stop_um: Vector, level: int = 0) -> Box:
         """Return the voxels of a level whose centres lie in a box given in micrometres.

@@ -188,6 +188,11 @@ def test_the_layer_hides_the_list_opens_and_a_block_loads(reader) -> None:
     assert reader.page.locator("#review-objects li").count() == 3
     press(reader, "l")
     reader.page.get_by_text("Loaded the block").wait_for()
+    reader.page.evaluate(
+        "() => { const { blocks } = gatewayReview; blocks.most = 0; blocks.forget();"
+        " return blocks.loadView(); }"
+    )
+    reader.page.get_by_text("zoom in for all").wait_for()
     press(reader, "?")
     assert reader.page.locator("#help-dialog").is_visible()
     reader.shoot("help")

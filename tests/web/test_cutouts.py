@@ -17,12 +17,16 @@ import tifffile
 import zarr
 
 import gateway
+from gateway.algo.pyramid import reduce_mean
 from gateway.service.access.actor import Role
 from gateway.volumes.box import Box
 from gateway.volumes.formats.format import OpenOptions
 from gateway.volumes.formats.registry import open_source
+from gateway.volumes.layout import shard_boxes
+from gateway.volumes.model import VolumeInfo
 from gateway.volumes.points import open_points
 from gateway.volumes.volume import open_volume
+from gateway.volumes.writer import create_volume, open_writer
 
 BOX = "10:42,20:84,30:94"
 PLACE = Box((10, 20, 30), (42, 84, 94))
@@ -41,10 +45,48 @@ def voxels(brain_server):
     return volume.read(PLACE, channel=0)
 
 
+@pytest.fixture
+def put_film():
+    def put(store, ref, times):
+        info = VolumeInfo(
+            kind="image", dtype="uint16", shape=(4, 8, 8), voxel_um=(4.0, 2.0, 2.0), times=times
+        )
+        voxels = np.arange(times * 256, dtype="uint16").reshape(info.array_shape)
+        planned = create_volume(store, f"{ref}.ome.zarr", info, reduce_mean).info
+        writer = open_writer(store, f"{ref}.ome.zarr", reduce_mean)
+        cells = [
+            writer.write(box, voxels[(time, slice(None), *box.slices())], time=time)
+            for time in range(times)
+            for box in shard_boxes(planned.levels[0])
+        ]
+        for level in range(writer.derived + 1, len(planned.levels)):
+            for moment in range(times):
+                boxes = shard_boxes(planned.levels[level])
+                cells += [writer.write_level(level, box, time=moment) for box in boxes]
+        writer.finish(cells, made_by="run-1")
+        return voxels
+
+    return put
+
+
 def cut(client, entry="image", **query):
     answer = client.get(f"/api/cutout/brain/{entry}", params=query)
     assert answer.status_code == 200, answer.text
     return answer
+
+
+def evaluate(line, token):
+    """Run a line of Python as its page shows it."""
+    opened = []
+
+    def connect(url, *, token):
+        opened.append(gateway.connect(url, token=token))
+        return opened[-1]
+
+    names = {"gateway": SimpleNamespace(connect=connect)}
+    found = eval(line.replace("…", token), names)  # noqa: S307 - our own line
+    opened[0].close()
+    return found
 
 
 def test_npy_holds_the_voxels_and_its_size_is_known(ana, voxels) -> None:
@@ -200,21 +242,30 @@ def test_the_snippet_runs_and_gives_what_the_download_holds(ana) -> None:
         ("cells", {"format": "csv", "box_um": "100:110,80:120,80:120"}),
     ):
         line = ana.get(f"/api/cutout-snippet/brain/{entry}", params=query).json()["python"]
-        opened = []
-
-        def connect(url, *, token, opened=opened):
-            opened.append(gateway.connect(url, token=token))
-            return opened[-1]
-
-        names = {"gateway": SimpleNamespace(connect=connect)}
-        found = eval(line.replace("…", token), names)  # noqa: S307 - our own line
-        opened[0].close()
+        found = evaluate(line, token)
         if entry == "cells":
             rows = cut(ana, "cells", **query).text.splitlines()
             assert len(found["z_um"]) == len(rows) - 1
         else:
             content = np.load(io.BytesIO(cut(ana, entry, **query).content))
             assert np.array_equal(found, content)
+
+
+def test_a_time_point_is_chosen_and_the_snippet_names_it(brain_server, put_film) -> None:
+    voxels = put_film(brain_server.gateway.store, "film/cells", times=3)
+    with brain_server.client("cleo", film=Role.VIEWER) as client:
+        token = client.headers["Authorization"].removeprefix("Bearer ")
+        for query in ({"box": "1:3,2:6,0:8"}, {"box_um": "4:12,4:12,0:16"}):
+            query |= {"time": 2, "channel": 0}
+            answer = client.get("/api/cutout/film/cells", params=query)
+            assert "film-cells-level0-time2.npy" in answer.headers["content-disposition"]
+            content = np.load(io.BytesIO(answer.content))
+            assert np.array_equal(content, voxels[2, 0, 1:3, 2:6, 0:8])
+            line = client.get("/api/cutout-snippet/film/cells", params=query).json()["python"]
+            assert np.array_equal(evaluate(line, token), content)
+        refused = client.get("/api/cutout/film/cells", params={"time": 3})
+        assert refused.status_code == 400
+        assert "no time 3; there are 0 to 2" in refused.text
 
 
 def test_who_goes_away_stops_the_work_and_leaves_no_file(serve, fill_dataset, tmp_path) -> None:

@@ -68,6 +68,8 @@ class Cutout:
     """Bytes, where they are known beforehand."""
     box: str
     """The box in the grid of its level, or in micrometres for points; `all` for a whole table."""
+    timed: bool = False
+    """Whether the volume has several time points, one of which is cut out."""
     _write: partial[None]
 
     def write(self, out: BinaryIO) -> None:
@@ -151,12 +153,14 @@ def _plan_volume(volume: Volume, ref: Ref, request: Request, most: int) -> Cutou
     excerpt = Excerpt(
         source=picked, info=cut, level=request.level, box=whole, slab_bytes=_SLAB_BYTES
     )
-    name = f"{ref.dataset}-{ref.name}-level{request.level}"
+    moment = f"-time{request.time}" if info.times > 1 else ""
+    name = f"{ref.dataset}-{ref.name}-level{request.level}{moment}"
     return Cutout(
         filename=f"{name}.ome.zarr.zip" if request.form == "zip" else f"{name}.{request.form}",
         media_type=_MEDIA[request.form],
         size=excerpt_bytes(cut, request.form),
         box=str(whole),
+        timed=info.times > 1,
         _write=partial(write_excerpt, excerpt, request.form, name=name),
     )
 

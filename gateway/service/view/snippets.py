@@ -5,7 +5,9 @@ from gateway.volumes.box import Box
 from gateway.volumes.ref import Ref
 
 
-def cutout_snippet(url: str, ref: Ref, request: Request, *, points: bool = False) -> str:
+def cutout_snippet(
+    url: str, ref: Ref, request: Request, *, points: bool = False, timed: bool = False
+) -> str:
     """Return a line that reads a box with the Python client; the token is left to be filled in.
 
     Args:
@@ -13,6 +15,7 @@ def cutout_snippet(url: str, ref: Ref, request: Request, *, points: bool = False
         ref: What is read.
         request: The box asked for; its format has no meaning here.
         points: Whether `ref` is a table of points.
+        timed: Whether `ref` has several time points, so that an index names one.
 
     Raises:
         CallError: The box is malformed.
@@ -23,11 +26,12 @@ def cutout_snippet(url: str, ref: Ref, request: Request, *, points: bool = False
         return f"{opened}.read({box})"
     if request.box_um is not None:
         start, stop = parse_box_um(request.box_um)
-        finest = f", channel={request.channel}" if request.channel is not None else ""
-        return f"{opened}.read_um({start}, {stop}{finest})"
+        part = f", channel={request.channel}" if request.channel is not None else ""
+        part += f", time={request.time}" if timed else ""
+        return f"{opened}.read_um({start}, {stop}{part})"
     channel = ":" if request.channel is None else str(request.channel)
     index = [str(request.level)]
-    if request.time:
+    if timed:
         index.append(str(request.time))
     region = ", ".join(_slices(parse_box(request.box))) if request.box else "..."
     return f"{opened}[{', '.join([*index, channel])}, {region}]"

@@ -41,6 +41,6 @@ def _facts(entry: SeenEntry) -> Iterator[tuple[str, str]]:
     if facts.get("voxel_um"):
         yield "Voxel", f"{times(facts['voxel_um'])} µm"
     if facts.get("levels"):
-        yield "Levels", f"{len(facts['levels'])} levels"
+        yield "Levels", str(len(facts["levels"]))
     yield "Data", " ".join(part for part in (facts.get("dtype", ""), size(entry.bytes)) if part)
     yield "Place", "registered where it lies" if facts.get("linked") else ""

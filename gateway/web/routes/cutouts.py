@@ -40,7 +40,7 @@ def wanted(
         str | None, Query(max_length=200, description="The same in micrometres, also for points.")
     ] = None,
     channel: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
-    time: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    time: Annotated[int, Query(ge=0, le=2**31 - 1, description="Time point; one at a time.")] = 0,
 ) -> Wanted:
     """Read what is asked for from the query."""
     return Wanted(form=format, level=level, box=box, box_um=box_um, channel=channel, time=time)
@@ -102,7 +102,7 @@ def get_snippet(
     url = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}"
     points = asked.form in ("csv", "json")
     return {
-        "python": cutout_snippet(url, ref, asked, points=points),
+        "python": cutout_snippet(url, ref, asked, points=points, timed=cutout.timed),
         "box": cutout.box,
         "filename": cutout.filename,
         "bytes": cutout.size,

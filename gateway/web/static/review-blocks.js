@@ -13,6 +13,7 @@ export class Blocks {
     this.viewer = viewer;
     this.loaded = new Map();
     this.partial = false;
+    this.most = MOST_OBJECTS;
     this.loading = 0;
     let waiting = 0;
     const soon = () => { clearTimeout(waiting); waiting = setTimeout(() => this.loadView(), 250); };
@@ -42,18 +43,26 @@ export class Blocks {
   }
 
   async load(low, high, edge = this.edge(low, high)) {
-    if (this.store.objects.size > MOST_OBJECTS) this.forget();
-    const wanted = this.names(low, high, edge).filter((name) => !this.loaded.has(name));
-    if (!wanted.length) return;
+    const fresh = () => this.names(low, high, edge).filter((name) => !this.loaded.has(name));
+    if (!fresh().length) return;
+    if (this.store.objects.size > this.most) this.forget();
+    const wanted = fresh();
     wanted.forEach((name) => this.loaded.set(name, false));
     this.loading += 1;
     this.store.tell();
     try {
-      while (wanted.length) await Promise.all(wanted.splice(0, AT_ONCE).map((name) => this.loadBlock(name)));
+      while (wanted.length && !this.full()) await Promise.all(wanted.splice(0, AT_ONCE).map((name) => this.loadBlock(name)));
     } finally {
       this.loading -= 1;
       this.store.tell();
     }
+  }
+
+  /** Whether more than a browser draws at ease is here; the rest comes when one has zoomed in. */
+  full() {
+    const full = this.store.objects.size > this.most;
+    this.partial ||= full;
+    return full;
   }
 
   /** Blocks grow with the view, so that a view holds at most some dozens of them. */
@@ -96,7 +105,7 @@ export class Blocks {
         if (told.version > this.store.known) await this.store.catchUp().catch(() => {});
         after = told.next;
         this.store.tell();
-        if (!after) break;
+        if (!after || this.full()) break;
       }
       this.partial ||= Boolean(after);
       this.loaded.set(name, true);

@@ -237,6 +237,6 @@ function draw() {
 }
 
 /** For tests and the curious: what the page knows. */
-globalThis.gatewayReview = { get store() { return store; }, get current() { return current; }, state: () => stateOf(viewer) };
+globalThis.gatewayReview = { get store() { return store; }, get blocks() { return blocks; }, get current() { return current; }, state: () => stateOf(viewer) };
 
 start();

@@ -37,7 +37,8 @@ async function learn(session) {
       const array = await ask(`/data/${session.dataset}/${name}.ome.zarr/${path}/zarr.json`);
       const steps = coordinateTransformations.find((t) => t.type === "scale").scale.slice(-3);
       const shift = coordinateTransformations.find((t) => t.type === "translation")?.translation.slice(-3) ?? [0, 0, 0];
-      return { shape: array.shape.slice(-3), steps, shift, bytes: widthOf(array.data_type) };
+      const times = array.shape.length > 4 ? array.shape[0] : 1;
+      return { shape: array.shape.slice(-3), steps, shift, times, bytes: widthOf(array.data_type) };
     }));
     known.set(name, levels);
   }
@@ -67,7 +68,18 @@ function put(low, high, session) {
     field(`${axis}0`).max = shape[i] - 1;
     field(`${axis}1`).max = shape[i];
   });
+  time(session);
   tell(session);
+}
+
+/** Of a volume with time points: which one, first of all the one in view. */
+function time(session) {
+  const { times } = level();
+  const { names } = session.viewer.coordinateSpace.value;
+  const seen = Math.floor(session.viewer.position.value[names.indexOf("t")] ?? 0);
+  field("time-field").hidden = times < 2;
+  field("time").max = times - 1;
+  field("time").value = Math.max(0, Math.min(times - 1, seen));
 }
 
 function voxel(um) {
@@ -93,10 +105,13 @@ function tell(session) {
   const ref = `${session.dataset}/${field("entry").value}`;
   const format = field("format").value;
   const box = low.map((from, i) => `${from}:${high[i]}`).join(",");
-  const address = `${location.origin}${root}/api/cutout/${ref}?${new URLSearchParams({ level: field("level").value, box, format })}`;
+  const query = new URLSearchParams({ level: field("level").value, box, format });
+  const timed = level().times > 1;
+  if (timed) query.set("time", field("time").value);
+  const address = `${location.origin}${root}/api/cutout/${ref}?${query}`;
   const slices = low.map((from, i) => `${from}:${high[i]}`).join(", ");
   field("url").textContent = address.replaceAll("%3A", ":").replaceAll("%2C", ",");
-  field("python").textContent = `import gateway; voxels = gateway.connect("${location.origin}${root}").open("${ref}")[${field("level").value}, :, ${slices}]`;
+  field("python").textContent = `import gateway; voxels = gateway.connect("${location.origin}${root}").open("${ref}")[${field("level").value}, ${timed ? `${field("time").value}, ` : ""}:, ${slices}]`;
   field("download").href = address;
   const shape = high.map((to, i) => to - low[i]);
   const fits = shape.every((v) => v > 0);
