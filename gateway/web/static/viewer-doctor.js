@@ -1,9 +1,10 @@
 // When nothing shows, says why: what the viewer met, what the picture holds, what the service finds.
 
 import { ask } from "./viewer-api.js";
-import { picture, progress } from "./viewer-client.js";
+import { picture, progress, settled } from "./viewer-client.js";
 
 const PATIENCE_MS = 8000;
+const STILL_MS = 60_000;
 /** The scale bars of four panels cover about this share of them. */
 const BLANK_SHARE = 0.004;
 
@@ -13,12 +14,14 @@ export function watchBlank(session) {
   for (const [act, does] of Object.entries({ doctor: open, "doctor-again": open, "doctor-close": () => { panel.hidden = true; } })) {
     document.querySelector(`[data-act="${act}"]`).addEventListener("click", does);
   }
-  setTimeout(() => {
+  setTimeout(async () => {
     const layers = progress(session.viewer);
     const failed = layers.some((layer) => layer.errors.length);
     const waiting = layers.length > 0 && layers.every((layer) => layer.there === 0);
-    const blank = isBlank(session.viewer);
-    if (layers.length === 0 || failed || waiting || blank) open();
+    if (layers.length === 0 || failed || waiting) { open(); return; }
+    // while chunks arrive nothing is amiss, and one more drawing would only delay them
+    await settled(session.viewer, STILL_MS);
+    if (isBlank(session.viewer)) open();
   }, PATIENCE_MS);
 }
 
