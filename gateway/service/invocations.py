@@ -157,7 +157,8 @@ def _thing(gateway: Gateway, ref: str) -> dict[str, Any]:
     is_file = key.endswith((".parquet", ".json"))
     found = {
         "@id": f"../../{quote(key)}" + ("" if is_file else "/"),
-        "@type": "File" if is_file else "Dataset",
+        # no part of this crate, so none of its data entities
+        "@type": "CreativeWork",
         "name": ref,
         "subjectOf": _id(f"../../{parsed.dataset}/{CRATE_FILE}"),
     }
