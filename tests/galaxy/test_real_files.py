@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import requests
 
 from gateway.galaxy.volref import Volref
 from gateway.service.access.actor import Actor
@@ -20,11 +21,26 @@ def history(ana):
 @pytest.fixture(scope="module")
 def picture(real_galaxy, history):
     """Put a real TIFF into the history."""
-    galaxy = real_galaxy.raw("ana")
-    path = real_galaxy.volrefs / "two_blobs.tif"
-    made = galaxy.tools.upload_file(str(path), history, file_name="blobs.tif", file_type="tiff")
-    (item,) = made["outputs"]
-    galaxy.datasets.wait_for_dataset(item["id"], maxwait=1200)
+    return upload(real_galaxy, history, real_galaxy.volrefs / "two_blobs.tif", "tiff")
+
+
+def upload(real_galaxy, history, path, ext):
+    """Put a real file into a history; returns the id of its item."""
+    target = {
+        "destination": {"type": "hdas"},
+        "items": [{"src": "files", "ext": ext, "name": path.name}],
+    }
+    with path.open("rb") as file:
+        answer = requests.post(
+            f"{real_galaxy.url}/api/tools/fetch",
+            data={"history_id": history, "targets": json.dumps([target])},
+            files={"files_0|file_data": file},
+            headers={"x-api-key": real_galaxy.key("ana")},
+            timeout=300,
+        )
+    assert answer.ok, answer.text
+    (item,) = answer.json()["outputs"]
+    real_galaxy.raw("ana").datasets.wait_for_dataset(item["id"], maxwait=1200)
     return item["id"]
 
 
@@ -64,11 +80,8 @@ def test_an_address_on_an_arbitrary_host_is_refused_in_the_history(real_galaxy, 
 
 def test_galaxy_converts_a_table_by_itself_where_a_tool_wants_points(real_galaxy, history):
     galaxy = real_galaxy.raw("ana")
-    path = real_galaxy.volrefs / "three_points.csv"
-    made = galaxy.tools.upload_file(str(path), history, file_name="cells.csv", file_type="csv")
-    (item,) = made["outputs"]
-    galaxy.datasets.wait_for_dataset(item["id"], maxwait=1200)
-    inputs = {"points": {"src": "hda", "id": item["id"]}, "file_format": ".csv"}
+    item = upload(real_galaxy, history, real_galaxy.volrefs / "three_points.csv", "csv")
+    inputs = {"points": {"src": "hda", "id": item}, "file_format": ".csv"}
     job = real_galaxy.run_tool("ana", history, "export", inputs)
     assert job["state"] == "ok", json.dumps(job)[:2000]
     text = galaxy.datasets.download_dataset(job["outputs"]["file"]["id"]).decode()
