@@ -12,6 +12,7 @@ ENDS = np.array(
     [(4 * r + c, 4 * r + c + 1) for r in range(3) for c in range(3)]
     + [(4 * r + c, 4 * r + c + 4) for r in range(2) for c in range(4)]
 )
+CORNERS = {0, 3, 8, 11}
 
 
 def table(shift, *, score=50.0, confidence=0.8, ends=ENDS, others=None):
@@ -56,11 +57,15 @@ def test_a_few_confident_lies_are_found_out(liars, seed):
     for liar in liars:
         wrong[liar] += random.uniform(4, 20, 3) * random.choice([-1, 1], 3)
     placed = place_tiles(NOMINAL, table(wrong), min_confidence=0.2)
+    confirmed = placed.in_cycle & (placed.chosen >= 0)
     if all_linked(set(range(len(ENDS))) - liars):
-        confirmed = placed.in_cycle & (placed.chosen >= 0)
         assert not (set(np.flatnonzero(confirmed).tolist()) & liars) or len(liars) > 2
     if len(liars) <= 1:
-        assert rms(placed.positions, true) < 0.05 or not all_linked(set(range(len(ENDS))) - liars)
+        # which of the two pairs of a corner lies cannot be told: then its place is in doubt
+        corner = sorted(CORNERS & set(ENDS[sorted(liars)].ravel().tolist()))
+        assert rms(np.delete(placed.positions, corner, 0), np.delete(true, corner, 0)) < 0.05
+        for tile in corner:
+            assert not confirmed[(tile == ENDS).any(axis=1)].any()
 
 
 def all_linked(rows):
