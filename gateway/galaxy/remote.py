@@ -1,7 +1,6 @@
 """Which Galaxy is meant and as whom: the one of a home, or another one by address and key."""
 
 import os
-import secrets
 from pathlib import Path
 
 import requests
@@ -9,6 +8,7 @@ from bioblend import ConnectionError as BioblendError
 from bioblend.galaxy import GalaxyInstance
 
 from gateway.errors import ConflictError, ForbiddenError
+from gateway.galaxy.accounts import ensure_account
 from gateway.galaxy.client import GalaxyClient
 from gateway.galaxy.publish import workflow_files
 from gateway.galaxy.server.configuration import ADMIN_KEY
@@ -49,13 +49,12 @@ def client_here(site: Site, address: str) -> GalaxyClient:
             "`gateway-galaxy up`, or name another one with --url"
         )
     admin = GalaxyInstance(site.url, key=key)
+    user = ensure_account(admin, address, remote=site.behind_hub)
     try:
-        known = {user["email"]: user["id"] for user in admin.users.get_users()}
-        user = known.get(address) or _make_user(admin, site, address)
         return GalaxyClient(site.url, admin.users.get_or_create_user_apikey(user))
     except (BioblendError, requests.RequestException) as error:
         raise ConflictError(
-            f"the Galaxy at {site.url} has no user {address!r}, and makes none: {error}"
+            f"the Galaxy at {site.url} gives no key for {address!r}: {error}"
         ) from error
 
 
@@ -70,15 +69,6 @@ def publish_workflows(site: Site) -> list[str]:
     for text in workflow_files().values():
         client.publish_workflow(text, published=True)
     return list(workflow_files())
-
-
-def _make_user(admin: GalaxyInstance, site: Site, address: str) -> str:
-    if site.behind_hub:
-        return str(admin.users.create_remote_user(address)["id"])
-    # nobody knows the password: such a user comes in by keys, or gets one from an administrator
-    name = address.partition("@")[0].lower()
-    made = admin.users.create_local_user(name, address, secrets.token_urlsafe(24))
-    return str(made["id"])
 
 
 def _admin_key(path: Path) -> str | None:

@@ -1,6 +1,7 @@
 """`gateway-galaxy up`, `down`, `status`: the server's own commands."""
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -98,6 +99,7 @@ def open_site(
         home=path,
         environment=environment.environment_folder(settings.galaxy_environment),
         programs=Path(sys.executable).parent,
+        packages=os.environ.get("PYTHONPATH", ""),
         settings=settings,
         port=port or settings.galaxy_port,
         prefix=prefix if behind_hub else "",

@@ -17,6 +17,17 @@ from gateway.service.settings import Settings, read_settings
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - servers on other machines must reach us
 _ANY = frozenset({_EVERYWHERE, "::", ""})
 _OURS = ("GATEWAY_HUB_API_URL", "GATEWAY_HUB_API_TOKEN", "GATEWAY_HUB_URL")
+_WAY_OUT = frozenset(
+    {
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "NO_PROXY",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "XDG_CACHE_HOME",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +56,8 @@ class Facts:
     """Address on which the hub and the web service listen for them."""
     given: Mapping[str, str] = field(default_factory=dict)
     """Settings that the environment gives, for the processes that we start."""
+    way_out: Mapping[str, str] = field(default_factory=dict)
+    """How installers reach package indexes from here: proxies, certificates, where they cache."""
 
     @property
     def front(self) -> str:
@@ -97,7 +110,12 @@ def read_facts(home: Path, *, inner_host: str = "127.0.0.1", everywhere: bool = 
             for name, value in os.environ.items()
             if name.startswith("GATEWAY_") and name not in _OURS
         },
+        way_out={name: value for name, value in os.environ.items() if _leads_out(name)},
     )
+
+
+def _leads_out(name: str) -> bool:
+    return name.upper() in _WAY_OUT or name.startswith(("PIP_", "UV_"))
 
 
 def measure(settings: Settings) -> Resources:

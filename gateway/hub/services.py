@@ -99,6 +99,7 @@ def _galaxy(facts: Facts) -> Behind | None:
     if not facts.settings.galaxy:
         return None
     environment = {
+        **facts.way_out,  # the first start installs Galaxy
         **facts.given,
         "GATEWAY_HOME": str(facts.home),
         "GATEWAY_BASE_URL": f"{facts.front}/services/{SERVICE}",

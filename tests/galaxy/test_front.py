@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from gateway.errors import ForbiddenError, SettingsError
-from gateway.galaxy.front.app import COOKIE, Front, make_app
+from gateway.errors import ConflictError, ForbiddenError, SettingsError
+from gateway.galaxy.front.app import COOKIE, Front, client_of_galaxy, make_app
 from gateway.galaxy.front.headers import to_client, to_galaxy
 from gateway.galaxy.front.hub import Hub, HubPlace
 from gateway.galaxy.front.names import address_of
@@ -106,8 +106,16 @@ class World:
             reserved=("admin@lab.example",),
             secure=False,
             state=lambda: self.state,
+            make_account=self._make_account,
         )
-        self.front.client = httpx.AsyncClient(transport=httpx.MockTransport(self._galaxy))
+        self.front.client = client_of_galaxy(httpx.MockTransport(self._galaxy))
+
+        self.made: list[str] = []
+
+    def _make_account(self, address: str) -> None:
+        if address.startswith("gone"):
+            raise ConflictError(f"Galaxy has no user {address!r}, and makes none")
+        self.made.append(address)
 
     def client(self) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app=make_app(self.front))
@@ -238,6 +246,36 @@ def test_a_token_made_for_another_service_opens_nothing(world, run):
     assert run(ask("t-web")).status_code == 401
     assert run(ask("t-srv")).status_code == 401
     assert world.asked == []
+
+
+def test_a_session_of_galaxy_is_passed_on_for_whom_it_was_given_to_only(world, run):
+    world.tokens["t-bo"] = {"kind": "user", "name": "bo", "scopes": [SCOPE]}
+
+    async def ask(token, cookie=""):
+        async with world.client() as client:
+            headers = {"Authorization": f"token {token}", "Cookie": cookie}
+            await client.get(f"{PREFIX}/api/users/current", headers=headers)
+
+    run(ask("t-ana"))  # Galaxy gives out the session 1
+    for token, passed in (("t-ana", "galaxysession=1; a=b"), ("t-bo", "a=b")):
+        run(ask(token, "galaxysession=1; a=b"))
+        assert world.asked[-1].headers["cookie"] == passed
+    run(ask("t-ana", "galaxysession=forged"))
+    assert "cookie" not in world.asked[-1].headers
+
+
+def test_galaxy_knows_somebody_before_their_first_request(world, run):
+    world.tokens["t-gone"] = {"kind": "user", "name": "gone", "scopes": [SCOPE]}
+
+    async def ask(token):
+        async with world.client() as client:
+            return await client.get(f"{PREFIX}/", headers={"Authorization": f"token {token}"})
+
+    assert [run(ask("t-ana")).status_code for _ in range(2)] == [200, 200]
+    assert world.made == ["ana@lab.example"], "once is enough"
+    answer = run(ask("t-gone"))
+    assert answer.status_code == 503
+    assert "has no user 'gone@lab.example', and makes none" in answer.text
 
 
 def test_while_galaxy_starts_the_page_says_so(world, run):

@@ -43,8 +43,8 @@ def start(gateway, tmp_path):
     def job(wait_s):
         work = tmp_path / f"job-{wait_s}"
         work.mkdir()
-        form = {"image": str(tmp_path / "volrefs/two_blobs.volref"), "wait_s": str(wait_s)}
-        form |= {"save": {"dataset": "ana-work"}}
+        form = {"image": str(tmp_path / "volrefs/two_blobs.volref"), "until": ""}
+        form |= {"wait_s": str(wait_s), "save": {"dataset": "ana-work"}}
         (work / "form.json").write_text(json.dumps(form))
         words = ["run", "gpu_wait", "--version", "1.0.0", "--form", "form.json"]
         environment = {name: v for name, v in os.environ.items() if not name.startswith("GATEWAY_")}

@@ -14,17 +14,6 @@ pytestmark = [pytest.mark.galaxy, pytest.mark.slow]
 WORKFLOW = "tiles_to_nuclei"
 
 
-@pytest.fixture(scope="module")
-def measured(ana):
-    """Run the shipped workflow once; returns what was told of it and what it made."""
-    workflow = ana.client.publish_workflow(workflow_files()[WORKFLOW])
-    told = []
-    inputs = {"tiles": f"dataset:{ana.datasets['four_tiles']}", "diameter": 30.0}
-    invocation = ana.client.invoke(workflow, inputs | {"dataset": "ana-work"}, ana.history)
-    ana.client.follow(invocation, (told.append,))
-    return told, ana.client.results(invocation)
-
-
 def test_every_tool_and_datatype_is_there(real_galaxy):
     galaxy = real_galaxy.raw("ana")
     listed = {tool["id"]: tool["version"] for tool in galaxy.tools.get_tools()}

@@ -6,13 +6,15 @@ import threading
 from urllib.parse import urlsplit
 
 import uvicorn
+from bioblend.galaxy import GalaxyInstance
 
 from gateway.errors import GatewayError
+from gateway.galaxy.accounts import ensure_account
 from gateway.galaxy.front.app import Front, make_app
 from gateway.galaxy.front.hub import Hub, HubPlace
 from gateway.galaxy.remote import publish_workflows
 from gateway.galaxy.server import environment, process
-from gateway.galaxy.server.configuration import PROXY_SECRET, write_configuration
+from gateway.galaxy.server.configuration import ADMIN_KEY, PROXY_SECRET, write_configuration
 from gateway.galaxy.server.site import PREFIX, Site
 from gateway.galaxy.server_command import open_site
 
@@ -60,6 +62,7 @@ def main() -> int:
         return 1
     listen = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:0"))
     starting = _Starting(site)
+    admin = GalaxyInstance(site.url, key=site.secret(ADMIN_KEY))
     front = Front(
         hub=Hub(place),
         galaxy=f"http://127.0.0.1:{site.port}",
@@ -69,6 +72,7 @@ def main() -> int:
         reserved=site.admins,
         secure=(site.settings.base_url or "").startswith("https://"),
         state=lambda: starting.state,
+        make_account=lambda address: ensure_account(admin, address, remote=True),
     )
     starting.start()
     try:

@@ -1,16 +1,19 @@
 """The application before Galaxy: every path is somebody's, and is passed on as theirs."""
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html import escape
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import (
     HTMLResponse,
@@ -22,7 +25,8 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from gateway.errors import ForbiddenError, SignInError
+from gateway.errors import ConflictError, ForbiddenError, SignInError
+from gateway.galaxy.front.bound import GalaxySessions
 from gateway.galaxy.front.headers import to_client, to_galaxy
 from gateway.galaxy.front.hub import Hub, Known
 from gateway.galaxy.front.names import address_of
@@ -52,11 +56,32 @@ class Front:
     """Whether browsers come by https."""
     state: Callable[[], str | None]
     """What Galaxy is doing while it does not answer yet; None once it does."""
+    make_account: Callable[[str], object]
+    """Sees that Galaxy knows an address; raises ConflictError where it will not."""
+    accounts: set[str] = field(default_factory=set)
+    """Addresses that Galaxy is known to know."""
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
     sessions: dict[str, str] = field(default_factory=dict)
     """Cookie to the token of the hub."""
     begun: dict[str, tuple[str, str, str]] = field(default_factory=dict)
     """Cookie to state, verifier and where the browser wanted to go."""
+    galaxy_sessions: GalaxySessions = field(default_factory=GalaxySessions)
     client: httpx.AsyncClient = field(init=False)
+
+
+def client_of_galaxy(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """Return what asks Galaxy for everybody, and so keeps nobody's cookies.
+
+    Args:
+        transport: How to reach it, where not over the network.
+    """
+    return httpx.AsyncClient(
+        # answers of Galaxy may take long: an upload, an export
+        timeout=httpx.Timeout(30, read=None, write=None),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+        transport=transport,
+        trust_env=False,
+    )
 
 
 def make_app(front: Front) -> Starlette:
@@ -65,9 +90,7 @@ def make_app(front: Front) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
-        # answers of Galaxy may take long: an upload, an export
-        timeout = httpx.Timeout(30, read=None, write=None)
-        async with httpx.AsyncClient(timeout=timeout, trust_env=False) as client:
+        async with client_of_galaxy() as client:
             front.client = client
             yield
         await front.hub.close()
@@ -100,24 +123,33 @@ async def _pass_on(front: Front, request: Request) -> Response:
             domain=front.domain,
             reserved=front.reserved,
         )
-    except SignInError as error:
+        state = front.state()
+        if state is not None:
+            return HTMLResponse(_WAIT.format(state=escape(state)), status_code=503)
+        await _ensure_account(front, address)
+    except (SignInError, ConflictError) as error:
         return PlainTextResponse(f"{error}\n", status_code=503)
     except ForbiddenError as error:
         return PlainTextResponse(f"{error}\n", status_code=403)
-    state = front.state()
-    if state is not None:
-        return HTMLResponse(_WAIT.format(state=escape(state)), status_code=503)
     return await _forward(front, request, path, address)
+
+
+async def _ensure_account(front: Front, address: str) -> None:
+    async with front.making:
+        if address not in front.accounts:
+            await run_in_threadpool(front.make_account, address)
+            front.accounts.add(address)
 
 
 async def _forward(front: Front, request: Request, path: str, address: str) -> Response:
     query = request.scope.get("query_string", b"").decode("latin-1")
     url = f"{front.galaxy}{path}" + (f"?{query}" if query else "")
     has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+    headers = to_galaxy(request.headers.raw, address, front.secret)
     asked = front.client.build_request(
         request.method,
         url,
-        headers=to_galaxy(request.headers.raw, address, front.secret),
+        headers=front.galaxy_sessions.keep_own(headers, address),
         content=request.stream() if has_body else None,
     )
     try:
@@ -127,6 +159,7 @@ async def _forward(front: Front, request: Request, path: str, address: str) -> R
             f"Galaxy does not answer ({type(error).__name__}); try again in a minute\n",
             status_code=502,
         )
+    front.galaxy_sessions.learn(answer.headers.raw, address)
     given = StreamingResponse(
         answer.aiter_raw(), status_code=answer.status_code, background=BackgroundTask(answer.aclose)
     )

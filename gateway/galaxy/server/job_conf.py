@@ -81,6 +81,8 @@ def job_environment(site: Site) -> list[dict[str, str]]:
         "PATH": f"{site.programs}:/usr/local/bin:/usr/bin:/bin",
         "GATEWAY_HOME": str(site.home),
     }
+    if site.packages:
+        values["PYTHONPATH"] = site.packages
     if site.behind_hub:
         # people of the hub are people of the gateway by what stands before this domain
         values["GATEWAY_GALAXY_DOMAIN"] = site.domain

@@ -28,6 +28,8 @@ class Site:
     port: int
     prefix: str = ""
     """Path it is reached under; empty where it stands alone."""
+    packages: str = ""
+    """Where else Python finds tools than in its environment: jobs must find what is shown."""
     behind_hub: bool = False
     """Whether people are whom the proxy before it says they are."""
 

@@ -14,16 +14,21 @@ from gateway.toolkit.spec import Resources
 
 @tool(version="1.0.0", image="trial", halo_voxels=0, resources=Resources(gpu=True))
 def gpu_wait(
-    image: ImageBlock, *, wait_s: Annotated[float, Field(ge=0, le=600)] = 0.0
+    image: ImageBlock,
+    *,
+    wait_s: Annotated[float, Field(ge=0, le=600)] = 0.0,
+    until: Annotated[str, Field(max_length=500)] = "",
 ) -> ImageBlock:
     """Wait on a GPU.
 
     Args:
         image: Given back as it is.
         wait_s: Time to wait per block.
+        until: A file; once it is there, nothing waits any longer.
     """
-    Path(os.environ["GPU_WAIT_SAYS"]).write_text(os.environ.get("GATEWAY_LENT", "none"))
+    if "GPU_WAIT_SAYS" in os.environ:
+        Path(os.environ["GPU_WAIT_SAYS"]).write_text(os.environ.get("GATEWAY_LENT", "none"))
     end = time.monotonic() + wait_s
-    while time.monotonic() < end:
+    while time.monotonic() < end and not (until and Path(until).exists()):
         time.sleep(0.1)
     return image
