@@ -129,7 +129,7 @@ def _connect(page, source, output, sink):
 def _view(ivy, dataset):
     """Follow the link of a dataset of the history to the viewer, which draws it."""
     page = ivy.go(f"{PLACE}/")
-    item = page.locator(f"[data-hid]:has-text('Downsample')").first
+    item = page.locator("[data-hid]:has-text('Downsample')").first
     item.locator(".name").click()
     link = item.locator("a", has_text="open in viewer")
     ivy.shoot("history")

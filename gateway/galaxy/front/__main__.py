@@ -36,13 +36,20 @@ class _Starting:
             environment.install(self._site.environment, self._say, postgres=postgres)
             write_configuration(self._site)
             process.stop(self._site)  # one that a front which was killed left behind
-            running = process.start(self._site)
-            process.wait_ready(self._site, running, self._say)
-            publish_workflows(self._site)
-            self._say("Galaxy answers")
-            self.state = None
+            while self._keep_running():
+                self._say("Galaxy ended by itself and is started again")
         except GatewayError as error:
             self._say(str(error))
+
+    def _keep_running(self) -> bool:
+        """Start Galaxy and wait for its end; tells whether it ended without being stopped."""
+        running = process.start(self._site)
+        process.wait_ready(self._site, running, self._say)
+        publish_workflows(self._site)
+        self._say("Galaxy answers")
+        self.state = None
+        running.wait()
+        return process.is_meant_to_run(self._site)
 
     def _say(self, text: str) -> None:
         self.state = text.split("\n", 1)[0]

@@ -90,27 +90,43 @@ def find(site: Site) -> psutil.Process | None:
     """Return the running process of this Galaxy, or None."""
     try:
         process = psutil.Process(int(site.pid_file.read_text(encoding="ascii")))
-        # the number may be that of another process by now
+        # the number may be that of another process by now; one that ended has no command line
         return process if str(site.main_file) in process.cmdline() else None
     except (OSError, ValueError, psutil.Error):
         return None
 
 
+def is_meant_to_run(site: Site) -> bool:
+    """Whether nobody stopped Galaxy since it was started."""
+    return site.pid_file.is_file()
+
+
 def stop(site: Site) -> bool:
     """Stop Galaxy and what it started; returns whether it ran."""
     process = find(site)
+    # first, so that whoever started it knows that this is no accident
+    site.pid_file.unlink(missing_ok=True)
     if process is None:
-        site.pid_file.unlink(missing_ok=True)
         return False
     process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(_STOP_S)
-    except psutil.TimeoutExpired:
+    if not _wait_end(process):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-            process.wait(_STOP_S)
-    site.pid_file.unlink(missing_ok=True)
+        _wait_end(process)
     return True
+
+
+def _wait_end(process: psutil.Process) -> bool:
+    """Tell whether a process ends in time; one that only its parent has yet to note has ended."""
+    deadline = time.monotonic() + _STOP_S
+    while time.monotonic() < deadline:
+        try:
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(_LOOK_S)
+    return False
 
 
 def _end_of_log(site: Site) -> str:
