@@ -151,6 +151,7 @@ def test_contrast_that_hides_all_is_explained_and_mended(visitor) -> None:
     page.get_by_text("every pixel is the same").wait_for()
     visitor.shoot("doctor")
     page.get_by_role("button", name="Contrast: auto").click()
+    page.get_by_text("Everything in view is drawn").wait_for()
     wait_for_cube(visitor)
     assert_cube(visitor.shoot("mended"), *visitor.panel())
 

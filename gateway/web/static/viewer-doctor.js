@@ -25,6 +25,13 @@ export function watchBlank(session) {
   }, PATIENCE_MS);
 }
 
+/** Looks once more if the findings are open: what they said may be mended. */
+export async function lookAgain(session) {
+  if (document.getElementById("doctor").hidden) return;
+  await settled(session.viewer, STILL_MS);
+  diagnose(session);
+}
+
 async function diagnose(session) {
   const target = document.getElementById("doctor-findings");
   target.replaceChildren(text("p", "Looking…", "soft"));

@@ -4,7 +4,7 @@ import { ask, copy, root, say } from "./viewer-api.js";
 import { picture, restore, settled, startClient, stateOf } from "./viewer-client.js";
 import { openBox } from "./viewer-box.js";
 import { openCompare } from "./viewer-compare.js";
-import { watchBlank } from "./viewer-doctor.js";
+import { lookAgain, watchBlank } from "./viewer-doctor.js";
 import { showLayers } from "./viewer-layers.js";
 import { openSave } from "./viewer-save.js";
 
@@ -68,7 +68,7 @@ function wire() {
   const { viewer } = session;
   const acts = {
     layers: () => toggleSide("layers", () => showLayers(session)),
-    contrast: autoContrast,
+    contrast: async () => { await autoContrast(); lookAgain(session); },
     scale: () => { viewer.showScaleBar.toggle(); reflect(); },
     compare: () => openCompare(session, dialog("compare")),
     box: () => openBox(session, dialog("box")),
