@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from gateway.errors import FormatError, GatewayError, NotFoundError
+from gateway.volumes.arrow_values import values_of
 from gateway.volumes.box import Vector
 from gateway.volumes.columns import POSITION, canonical_order, check_columns
 from gateway.volumes.digest import columns_digest
@@ -321,8 +322,7 @@ def _to_arrow(column: NDArray[Any]) -> Any:
 def _to_array(column: pa.ChunkedArray) -> NDArray[Any]:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return np.asarray(column.to_pylist(), dtype=np.str_)
-    array: NDArray[Any] = column.to_numpy()
-    return array
+    return values_of(column)
 
 
 def _vector(values: NDArray[np.float64]) -> Vector:

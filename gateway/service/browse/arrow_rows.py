@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from gateway.errors import NotFoundError
+from gateway.volumes.arrow_values import values_of
 from gateway.volumes.columns import POSITION
 from gateway.volumes.points import BoxUm, PointsTable
 
@@ -61,7 +62,7 @@ def _batches(
         if box_um is not None:
             inside = np.ones(rows.num_rows, bool)
             for name, start, stop in zip(POSITION, *box_um, strict=True):
-                position = rows.column(name).to_numpy()
+                position = values_of(rows.column(name))
                 inside &= (position >= start) & (position < stop)
             rows = rows.filter(pa.array(inside))
         yield rows.select(list(wanted))

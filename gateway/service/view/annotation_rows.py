@@ -11,6 +11,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from gateway.service.view.annotation_grid import Grid, lots
+from gateway.volumes.arrow_values import values_of
 from gateway.volumes.columns import POSITION
 from gateway.volumes.points import PointsTable
 
@@ -121,7 +122,7 @@ def encode(
     drawn = lots(start)
     kept: Any = slice(None) if below >= 1.0 else np.flatnonzero(drawn < below)
     positions = np.stack(
-        [piece.column(f"{axis}_um").to_numpy()[kept] for axis in _AXES], axis=1
+        [values_of(piece.column(f"{axis}_um"))[kept] for axis in _AXES], axis=1
     ).astype(np.float64, copy=False)
     records = np.zeros(len(positions), record_dtype(properties))
     for number, axis in enumerate(_AXES):
@@ -150,8 +151,8 @@ def few_words(column: Any, known: tuple[str, ...]) -> tuple[str, ...] | None:
 def _values(column: Any, prop: Property) -> NDArray[Any]:
     if prop.words:
         numbers = pyarrow.compute.index_in(column, value_set=pa.array(prop.words, column.type))
-        return np.asarray(numbers.fill_null(0).to_numpy())
-    values = column.to_numpy()
+        return values_of(numbers.fill_null(0))
+    values = values_of(column)
     if values.dtype.kind == "f" and prop.type != "float32":
         values = np.nan_to_num(values)  # a column with nulls
     result: NDArray[Any] = np.asarray(values)

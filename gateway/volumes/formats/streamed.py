@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from gateway.errors import FormatError
+from gateway.volumes.arrow_values import values_of
 from gateway.volumes.box import Box, Shape
 from gateway.volumes.columns import POSITION
 from gateway.volumes.formats.format import Excerpt
@@ -144,7 +145,7 @@ def _rows(table: PointsTable, box_um: BoxUm | None) -> Iterator[Any]:
         if box_um is not None:
             inside = np.ones(piece.num_rows, bool)
             for name, start, stop in zip(POSITION, *box_um, strict=True):
-                position = piece.column(name).to_numpy()
+                position = values_of(piece.column(name))
                 inside &= (position >= start) & (position < stop)
             piece = piece.filter(pa.array(inside))
         yield piece
