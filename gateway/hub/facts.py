@@ -16,6 +16,9 @@ from gateway.service.settings import Settings, read_settings
 
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 - servers on other machines must reach us
 _ANY = frozenset({_EVERYWHERE, "::", ""})
+_PASSED = ("GATEWAY_", "DOCKER_", "AWS_", "NUMBA_")
+"""What begins so is passed on: settings, where the container engine and buckets are, and where
+compiled kernels lie. JupyterHub passes on next to nothing to what runs behind it."""
 _OURS = ("GATEWAY_HUB_API_URL", "GATEWAY_HUB_API_TOKEN", "GATEWAY_HUB_URL")
 _WAY_OUT = frozenset(
     {
@@ -55,7 +58,7 @@ class Facts:
     listen: str = "127.0.0.1"
     """Address on which the hub and the web service listen for them."""
     given: Mapping[str, str] = field(default_factory=dict)
-    """Settings that the environment gives, for the processes that we start."""
+    """What the environment says that the processes behind the hub need too."""
     way_out: Mapping[str, str] = field(default_factory=dict)
     """How installers reach package indexes from here: proxies, certificates, where they cache."""
 
@@ -108,7 +111,7 @@ def read_facts(home: Path, *, inner_host: str = "127.0.0.1", everywhere: bool = 
         given={
             name: value
             for name, value in os.environ.items()
-            if name.startswith("GATEWAY_") and name not in _OURS
+            if name.startswith(_PASSED) and name not in _OURS
         },
         way_out={name: value for name, value in os.environ.items() if _leads_out(name)},
     )

@@ -15,6 +15,7 @@ from traitlets.utils.importstring import import_item
 from gateway.errors import SettingsError
 from gateway.hub import local
 from gateway.hub.config import hub_config
+from gateway.hub.facts import read_facts
 from gateway.hub.passwords import make_passwords
 from gateway.hub.spawners import KINDS, find_kind
 
@@ -129,6 +130,21 @@ def test_a_base_url_leads_everything(facts_of) -> None:
     assert web["environment"]["GATEWAY_HUB_API_URL"] == "http://127.0.0.1:1/lab/hub/api"
     assert web["oauth_redirect_uri"] == "/lab/services/gateway/login/back/hub"
     assert "--timeout=3600" in cull["command"]
+
+
+def test_what_runs_behind_the_hub_finds_engine_and_buckets_as_the_hub_does(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of the store")
+    monkeypatch.setenv("UNRELATED", "of the shell")
+    config = hub_config(read_facts(home), local.KIND, proxy=["proxy"])
+    web = next(s for s in config["JupyterHub"]["services"] if s["name"] == "gateway")
+    given = web["environment"]
+    assert given["DOCKER_HOST"] == "unix:///run/other.sock"
+    assert given["AWS_ACCESS_KEY_ID"] == "of the store"
+    assert "UNRELATED" not in given
+    assert "DOCKER_HOST" not in config["Spawner"].get("environment", {})
 
 
 def test_nobody_but_the_parts_holds_their_secrets(facts_of) -> None:

@@ -89,8 +89,7 @@ def test_somebody_chooses_looks_computes_and_writes_through_a_run(
     assert said[2] == "30"
     assert set(said[3:5]) <= {"30", "13"}
     assert said[5] == "ForbiddenError"
-    assert said[6:], said
-    assert not said[-1].startswith(("Run", "Not", "Call", "Plan", "Forb")), said
+    assert said[-1].isdecimal(), said[-1]  # what went wrong, otherwise
     assert said[-1] == str(voxels(front, "ana1/smooth"))
     first, second = ana.run(LIMITS).splitlines()
     assert first.split() == ["1499996160", "300"]  # of 1500 MB, whole pages
