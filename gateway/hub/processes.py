@@ -61,7 +61,10 @@ def left_behind(home: Path) -> list[Process]:
         noted = [Process(**values) for values in kept]
     except (OSError, ValueError, TypeError):
         return []
-    return [p for p in noted if not p.is_server and is_alive(p)]
+    alive = [p for p in noted if not p.is_server and is_alive(p)]
+    # a start that was killed early had no time to note what they started
+    found = {one.pid: one for parent in alive for one in family(parent.pid)}
+    return [one for one in found.values() if not one.is_server]
 
 
 def is_alive(process: Process) -> bool:

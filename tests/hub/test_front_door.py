@@ -107,3 +107,24 @@ def test_what_was_left_behind_is_found_and_ended_but_no_stranger_and_no_server(h
         for process in (mine, server, stranger):
             process.kill()
             process.wait()
+
+
+def test_what_a_hub_started_after_it_was_noted_is_found_too(home: Path) -> None:
+    code = (
+        "import subprocess, sys\n"
+        "words = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
+        "print(subprocess.Popen(words).pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    words = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        noted = describe(parent.pid)
+        assert noted is not None
+        write_down(home, [noted])
+        left = left_behind(home)
+        assert sorted(p.pid for p in left) == sorted([parent.pid, child])
+        assert end(left, at_once=True) == []
