@@ -1,19 +1,17 @@
 """Runs jobs on Galaxy's own machine, without a process more for each than it needs.
 
 What a volref says is read by Galaxy itself when a job ends: a process for it, as Galaxy starts one
-for every job, takes longer than many a tool. A job that is cancelled has time to end tidily, and
-one that a restart of Galaxy cut short is run again: the gateway goes on where a run stopped.
+for every job, takes longer than many a tool. A job that is cancelled, or that a stop of Galaxy
+interrupts, has time to end tidily.
 """
 
 import os
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil
-from galaxy import model
 from galaxy.jobs.runners.local import LocalJobRunner
 from galaxy.jobs.runners.util.process_groups import kill_pg
 
@@ -21,7 +19,6 @@ from .datatypes import VolumeReference
 
 _TIDY_S = 20.0
 _LOOK_S = 0.2
-_SHUTDOWN = "job terminated by Galaxy shutdown"
 
 
 class VolrefRunner(LocalJobRunner):
@@ -36,28 +33,14 @@ class VolrefRunner(LocalJobRunner):
             _end([int(number)])
         super().stop_job(job_wrapper)
 
-    def recover(self, job: Any, job_wrapper: Any) -> None:
-        """Put a job that was under way when Galaxy stopped into the line again."""
-        number = job.get_job_runner_external_id()
-        # it lives on where Galaxy was killed; its number may be somebody else's by now
-        if number and _is_of(int(number), job_wrapper.working_directory):
-            _end([int(number)])
-        job.set_runner_external_id(None)
-        job_wrapper.change_state(model.Job.states.QUEUED, job=job)
-        self.mark_as_queued(job_wrapper)
-
     def shutdown(self) -> None:
-        """End the jobs of this machine; they are run again at the next start."""
+        """End the jobs of this machine; each tidily."""
         with self._proc_lock:
             running = list(self._procs)
         for process in running:
             process.terminated_by_shutdown = True
         _end([process.pid for process in running])
         super().shutdown()
-
-    def _fail_job_local(self, job_wrapper: Any, message: str) -> None:
-        if message != _SHUTDOWN:  # such a job stays as it is, for `recover` to find
-            super()._fail_job_local(job_wrapper, message)
 
     def _embed_metadata(self, job_wrapper: Any) -> bool:
         return not _gives_volrefs_only(job_wrapper) and bool(super()._embed_metadata(job_wrapper))
@@ -95,11 +78,3 @@ def _living(groups: list[int]) -> set[int]:
             if group in groups and process.info["status"] != psutil.STATUS_ZOMBIE:
                 found.add(group)
     return found
-
-
-def _is_of(number: int, folder: str) -> bool:
-    """Whether a process is the script of the job in a folder."""
-    try:
-        return folder in Path(f"/proc/{number}/cmdline").read_bytes().decode(errors="replace")
-    except OSError:
-        return False
