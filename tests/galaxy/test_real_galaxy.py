@@ -62,7 +62,8 @@ def test_a_history_holds_names_only_and_says_what_they_name(real_galaxy, ana, me
     dataset, _, name = results["image"].ref.partition("/")
     assert f"/api/v1/entries/{dataset}/{name}/thumbnail.png" in shown["peek"]
     (links,) = [app["links"] for app in shown["display_apps"] if "Brain" in app["label"]]
-    assert [link["text"] for link in links] == ["open in viewer", "dataset page"]
+    texts = [link["text"] for link in links]
+    assert texts == ["open in viewer", "open in notebook", "dataset page"]
     assert "/brain_gateway/viewer" in links[0]["href"]
     files = [path for path in (real_galaxy.root / "data/objects").rglob("*") if path.is_file()]
     assert files
