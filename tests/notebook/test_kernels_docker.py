@@ -126,8 +126,8 @@ def test_a_kernel_in_an_image_computes_reads_and_is_held_in(start, tmp_path):
     assert errno == "30"
     assert held_in == "True ['lo']"
     assert (tmp_path / "work" / "made-here.txt").read_text() == "by the kernel"
-    client.execute("import time; time.sleep(600)")
-    wait_until(lambda: client.get_iopub_msg(timeout=60)["msg_type"] == "execute_input", "no start")
+    client.execute("import time; print('begun', flush=True); time.sleep(600)")
+    wait_until(lambda: client.get_iopub_msg(timeout=60)["msg_type"] == "stream", "no start")
     manager.interrupt_kernel()
     reply = client.get_shell_msg(timeout=60)
     assert reply["content"]["ename"] == "KeyboardInterrupt"

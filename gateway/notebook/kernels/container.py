@@ -18,13 +18,17 @@ _PROCESSES = 2048
 _BOOT = """\
 import os, runpy, sys, threading
 def end(path):
-    open(path, "rb").read()
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(pipe, True)
+    os.read(pipe, 1)
     os._exit(0)
 threading.Thread(target=end, args=(sys.argv.pop(1),), daemon=True).start()
 sys.argv[0] = "ipykernel_launcher"
 runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
 """
-"""Ends the kernel when nobody holds the other end of a pipe any more: when its server has died."""
+"""Ends the kernel when nobody holds the other end of a pipe any more: when its server has died.
+
+The pipe is opened without waiting for somebody at its other end, who may have died already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

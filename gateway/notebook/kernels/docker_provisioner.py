@@ -29,6 +29,7 @@ from gateway.volumes.store import open_store
 
 _IMAGE_USER = 1000
 _PATIENCE_S = 60.0
+_YOUNG = "5m"
 _LOOK_S = 0.1
 _LEASE_LOOK_S = 5.0
 _LAST_LINES = 20
@@ -185,7 +186,8 @@ class DockerProvisioner(KernelProvisionerBase):  # type: ignore[misc]  # publish
     def _start(self, wish: Wish) -> None:
         try:
             client = self._connected()
-            client.containers.prune(filters={"label": [LABEL]})  # of servers that were killed
+            # of servers that were killed; a young one may be about to be started by another server
+            client.containers.prune(filters={"label": [LABEL], "until": _YOUNG})
             self._container = client.containers.create(**container_values(wish))
             self._container.start()
             if self._lease is not None:
