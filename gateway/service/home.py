@@ -123,6 +123,12 @@ memory = "2GB"
 # galaxy_database = "postgresql://USER:PASSWORD@HOST/galaxy"
 # galaxy_environment = "/opt/galaxy"
 # galaxy_workers = 4
+# galaxy_hosts = ["data.example.org"]
+
+# Where its jobs run: this machine, or a Slurm cluster whose nodes see home and store.
+# galaxy_runner = "slurm"
+# galaxy_slurm_partition = "batch"
+# galaxy_slurm_hours = 24
 
 # The graphics cards that are lent to runs, and how many may share one.
 # devices = ["nvidia.com/gpu=0"]
