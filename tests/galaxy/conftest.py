@@ -40,8 +40,16 @@ def ana(real_galaxy):
 
 
 @pytest.fixture(scope="session")
-def measured(ana):
+def kept_before(real_galaxy, ana):
+    """Return the files that Galaxy keeps before the shipped workflow runs."""
+    del ana
+    return set((real_galaxy.root / "data/objects").rglob("*"))
+
+
+@pytest.fixture(scope="session")
+def measured(ana, kept_before):
     """Run the shipped workflow once; returns what was told of it and what it made."""
+    del kept_before
     workflow = ana.client.publish_workflow(workflow_files()["tiles_to_nuclei"])
     told = []
     inputs = {"tiles": f"dataset:{ana.datasets['four_tiles']}", "diameter": 30.0}
