@@ -23,7 +23,7 @@ from gateway.service.jobs.job import add_job, new_job, read_job
 from gateway.service.jobs.journal import Journal, read_documents
 from gateway.volumes.ref import parse_ref
 
-_LONG_S = 120
+_LONG_S = 300.0
 
 
 def put_volume(gateway: Gateway, ref: str, shape=(24, 40, 48), seed=5) -> None:
