@@ -126,13 +126,13 @@ def test_a_kernel_in_an_image_computes_reads_and_is_held_in(start, tmp_path):
     assert errno == "30"
     assert held_in == "True ['lo']"
     assert (tmp_path / "work" / "made-here.txt").read_text() == "by the kernel"
-    client.execute("import time; print('begun', flush=True); time.sleep(600)")
+    # else the kernel drops what is asked in the first moments after the interrupt
+    client.execute("import time; print('begun', flush=True); time.sleep(600)", stop_on_error=False)
     wait_until(lambda: client.get_iopub_msg(timeout=60)["msg_type"] == "stream", "no start")
     manager.interrupt_kernel()
     reply = client.get_shell_msg(timeout=60)
     assert reply["content"]["ename"] == "KeyboardInterrupt"
-    # what is printed may come after the word that the kernel is idle again
-    wait_until(lambda: say(client, "print('alive')") == "alive", "it does not compute any more")
+    assert say(client, "print('alive')") == "alive"
 
 
 def test_a_kernel_holds_its_gpu_through_a_restart_and_gives_it_back(start, gateway, engine):
