@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
-from gateway.errors import CallError, GatewayError
+from gateway.errors import CallError
 from gateway.records.checksums import hash_file
 from gateway.records.crate import CRATE_FILE, write_crate
 from gateway.service.gateway import Gateway
-from gateway.service.listing import show_entry
+from gateway.service.listing import EntryDetail, show_entry
 from gateway.volumes.dataset import read_dataset
 from gateway.volumes.open import entry_of
 from gateway.volumes.ref import parse_ref
@@ -75,10 +75,10 @@ def record_invocation(gateway: Gateway, invoked: Invoked) -> list[str]:
     """
     if not invoked.id.isascii() or not invoked.id.isalnum():
         raise CallError(f"an invocation is numbered by letters and digits, not {invoked.id!r}")
+    files = {_WORKFLOW: invoked.document, CRATE_FILE: _render(gateway, invoked)}
     written = []
     for dataset in sorted({parse_ref(ref).dataset for ref in invoked.outputs.values()}):
         folder = f"{dataset}/{_slug(invoked.workflow)}-{invoked.id}{FOLDER}"
-        files = {_WORKFLOW: invoked.document, CRATE_FILE: _render(gateway, invoked)}
         for name, text in files.items():
             gateway.store.put(f"{folder}/{name}", text.encode())
         inside = folder.partition("/")[2]
@@ -91,8 +91,9 @@ def record_invocation(gateway: Gateway, invoked: Invoked) -> list[str]:
 
 
 def _render(gateway: Gateway, invoked: Invoked) -> str:
-    refs = (*invoked.inputs.values(), *invoked.outputs.values())
-    things = {ref: _thing(gateway, ref) for ref in refs}
+    refs = dict.fromkeys((*invoked.inputs.values(), *invoked.outputs.values()))
+    shown = {ref: show_entry(gateway, ref) for ref in refs}
+    things = {ref: _thing(gateway, entry) for ref, entry in shown.items()}
     crates = sorted({thing["subjectOf"]["@id"] for thing in things.values()})
     values = [
         {"@id": f"#value-{quote(label)}", "@type": "PropertyValue", "name": label, "value": value}
@@ -110,7 +111,7 @@ def _render(gateway: Gateway, invoked: Invoked) -> str:
         "actionStatus": "http://schema.org/CompletedActionStatus",
         "object": taken + [_id(value["@id"]) for value in values],
         "result": [_id(things[ref]["@id"]) for ref in invoked.outputs.values()],
-        "mentions": [_id(run) for run in _runs(gateway, invoked.outputs.values())],
+        "mentions": [_id(run) for run in _runs(shown[ref] for ref in invoked.outputs.values())],
     }
     other = [{"@id": name, "@type": "CreativeWork"} for name in _PROFILES]
     other += [
@@ -149,32 +150,28 @@ def _root(invoked: Invoked, mentioned: Iterable[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _thing(gateway: Gateway, ref: str) -> dict[str, Any]:
+def _thing(gateway: Gateway, shown: EntryDetail) -> dict[str, Any]:
     """Return the entity of a thing, at its place seen from the folder of an invocation."""
-    parsed = parse_ref(ref)
-    key = entry_of(gateway.store, parsed).key
-    entry = show_entry(gateway, ref).summary.entry
+    ref, entry = shown.summary.ref, shown.summary.entry
+    key = entry_of(gateway.store, ref).key
     is_file = key.endswith((".parquet", ".json"))
     found = {
         "@id": f"../../{quote(key)}" + ("" if is_file else "/"),
         # no part of this crate, so none of its data entities
         "@type": "CreativeWork",
-        "name": ref,
-        "subjectOf": _id(f"../../{parsed.dataset}/{CRATE_FILE}"),
+        "name": str(ref),
+        "subjectOf": _id(f"../../{ref.dataset}/{CRATE_FILE}"),
     }
     return found | ({"identifier": entry.digest} if entry.digest else {})
 
 
-def _runs(gateway: Gateway, refs: Iterable[str]) -> list[str]:
+def _runs(made: Iterable[EntryDetail]) -> list[str]:
     """Return the runs that made some things, as the crates of their datasets name them."""
-    found = []
-    for ref in refs:
-        try:
-            run = show_entry(gateway, ref).made_by
-        except GatewayError:
-            continue
-        if run is not None:
-            found.append(f"../../{parse_ref(ref).dataset}/{CRATE_FILE}#run-{run.id}")
+    found = [
+        f"../../{one.summary.ref.dataset}/{CRATE_FILE}#run-{one.made_by.id}"
+        for one in made
+        if one.made_by is not None
+    ]
     return list(dict.fromkeys(found))
 
 
