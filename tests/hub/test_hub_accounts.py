@@ -2,10 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 
@@ -14,24 +10,11 @@ import httpx
 import oauth_provider
 import pytest
 from hub_up import Hub, up
+from programs import program
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow, pytest.mark.usefixtures("hub_can_start")]
 ANA = {"preferred_username": "ana", "groups": ["lab", "brains"]}
 EVE = {"preferred_username": "eve", "groups": ["elsewhere"]}
-
-
-@contextmanager
-def program(file: str, *words: str) -> Iterator[str]:
-    """Run a server of the tests until the block ends; gives its address."""
-    command: Sequence[str] = [sys.executable, file, *words]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        process.stdout.close()
 
 
 def stranger(hub: Hub) -> httpx.Client:

@@ -5,34 +5,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import oauth_provider
 import pytest
+from programs import program
 
 from gateway.service.access.actor import Actor
 from gateway.service.access.audit import AuditFilter, read_audit
 from gateway.service.access.people import add_person, find_person
 
 ROOT = Actor(person="root", administrator=True)
-PROGRAM = Path(oauth_provider.__file__)
 ANA = {"preferred_username": "ana", "name": "Ana Lyst", "groups": ["lab", "not a group!"]}
-
-
-@contextmanager
-def provider(claims) -> Iterator[str]:
-    command = [sys.executable, str(PROGRAM), json.dumps(claims)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-        process.stdout.close()
 
 
 @pytest.fixture
@@ -41,7 +27,7 @@ def serve_with(serve) -> Iterator[Callable]:
     with ExitStack() as stack:
 
         def start(claims=None, **environment: str):
-            url = stack.enter_context(provider(claims or ANA))
+            url = stack.enter_context(program(oauth_provider.__file__, json.dumps(claims or ANA)))
             return serve(
                 GATEWAY_OAUTH2_CLIENT_ID="gateway",
                 GATEWAY_OAUTH2_CLIENT_SECRET="the secret of the gateway",  # noqa: S106 - of a test
