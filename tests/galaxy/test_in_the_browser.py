@@ -1,30 +1,16 @@
 """A biologist in Galaxy, in a real browser."""
 
-import importlib.util
-import sys
 from itertools import combinations
-from pathlib import Path
 
 import pytest
+from fixtures_elsewhere import fixtures_of
 
 from gateway.galaxy.publish import workflow_files
 
 pytestmark = [pytest.mark.browser, pytest.mark.galaxy, pytest.mark.slow]
 PLACE = "/services/galaxy"
 WAIT_MS = 180_000
-
-
-def _browser_fixtures():
-    # the fixtures of the browser tests, which pytest gives to their own folder only
-    path = Path(__file__).parents[1] / "browser" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("gateway_browser_fixtures", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_THEIRS = _browser_fixtures()
+_THEIRS = fixtures_of("browser")
 chromium, screenshots, visit = _THEIRS.chromium, _THEIRS.screenshots, _THEIRS.visit
 
 

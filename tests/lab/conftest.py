@@ -1,6 +1,5 @@
 """A real JupyterLab with a real kernel, in a real chromium that tells every request it sends."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import nbformat
 import numpy as np
 import pytest
+from fixtures_elsewhere import fixtures_of
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -28,7 +28,6 @@ from gateway.service.rebuild import rebuild_catalogue
 from gateway.volumes.model import VolumeInfo
 from gateway.volumes.points import write_points
 
-_BROWSER = Path(__file__).parents[1] / "browser" / "conftest.py"
 _TOKEN = "tests-only"  # noqa: S105 - of a server on loopback that ends with the tests
 _WAIT_MS = 90_000
 _SIZE = {"width": 1280, "height": 900}
@@ -43,28 +42,9 @@ _QUIET = {
 }
 
 
-def _browser_fixtures():
-    # the fixtures of the browser tests, which pytest gives to their own folder only
-    spec = importlib.util.spec_from_file_location("gateway_browser_fixtures", _BROWSER)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_THEIRS = _browser_fixtures()
+_THEIRS = fixtures_of("browser")
 chromium, cube_home, CUBE = _THEIRS.chromium, _THEIRS.cube_home, _THEIRS.CUBE
-
-
-def _root_fixtures():
-    path = Path(__file__).parents[1] / "conftest.py"
-    spec = importlib.util.spec_from_file_location("gateway_root_fixtures", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-write_whole = _root_fixtures().write_whole
+write_whole = fixtures_of().write_whole
 
 
 @dataclass(frozen=True)
