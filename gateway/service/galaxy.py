@@ -12,12 +12,13 @@ from gateway.errors import ConflictError, RunError
 from gateway.service.access.actor import Actor, Role
 from gateway.service.access.rights import require, require_person
 from gateway.service.gateway import Gateway
+from gateway.service.settings import Settings
 from gateway.volumes.ref import Ref
 
 HISTORY = "Brain Gateway"
 """The history that things are sent to."""
 SENT_KINDS = ("image", "labels", "points", "tiles", "transform")
-_DOMAIN = "gateway.invalid"
+USUAL_DOMAIN = "gateway.invalid"
 """Of people of a Galaxy for which the setting galaxy_domain names none."""
 _WEB, _GALAXY = "/services/gateway", "/services/galaxy/"
 _LONGEST_S = 180.0
@@ -32,10 +33,16 @@ def has_galaxy(gateway: Gateway) -> bool:
     return gateway.settings.galaxy or made
 
 
+def hub_url(settings: Settings) -> str | None:
+    """Return where people reach the hub that the web service stands behind; None without one."""
+    base = settings.base_url or ""
+    return base.removesuffix(_WEB) if base.endswith(_WEB) else None
+
+
 def galaxy_url(gateway: Gateway) -> str | None:
     """Return where people reach it; None where only this machine does."""
-    base = gateway.settings.base_url or ""
-    return f"{base.removesuffix(_WEB)}{_GALAXY}" if base.endswith(_WEB) else None
+    hub = hub_url(gateway.settings)
+    return None if hub is None else f"{hub}{_GALAXY}"
 
 
 def send_to_galaxy(gateway: Gateway, actor: Actor, refs: Sequence[Ref]) -> None:
@@ -55,7 +62,7 @@ def send_to_galaxy(gateway: Gateway, actor: Actor, refs: Sequence[Ref]) -> None:
     person = require_person(actor)
     for ref in refs:
         require(gateway, actor, ref.dataset, Role.VIEWER, ref.name)
-    domain = gateway.settings.galaxy_domain or _DOMAIN
+    domain = gateway.settings.galaxy_domain or USUAL_DOMAIN
     address = person if "@" in person else f"{person}@{domain}"
     command = [sys.executable, "-m", "gateway.galaxy", "send", f"--home={gateway.home}"]
     command += [f"--as={address}", f"--history={HISTORY}"]

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import SettingsError
+from gateway.service.galaxy import USUAL_DOMAIN, hub_url
 from gateway.service.settings import Settings
 
 PREFIX = "/services/galaxy"
 """Where the hub has Galaxy."""
-_WEB = "/services/gateway"
-"""Where the hub has the web service of the gateway."""
 _SECRET_BYTES = 24
 
 
@@ -76,9 +75,7 @@ class Site:
     @property
     def hub(self) -> str | None:
         """Where people reach the hub; None where there is none, or it is not known where."""
-        base = self.settings.base_url or ""
-        found = base.removesuffix(_WEB) if self.behind_hub and base.endswith(_WEB) else None
-        return found or None
+        return (hub_url(self.settings) or None) if self.behind_hub else None
 
     @property
     def admins(self) -> tuple[str, ...]:
@@ -88,7 +85,7 @@ class Site:
     @property
     def domain(self) -> str:
         """Domain of the addresses of people who come through the hub."""
-        return self.settings.galaxy_domain or "gateway.invalid"
+        return self.settings.galaxy_domain or USUAL_DOMAIN
 
     def make_folders(self) -> None:
         """Make the folders, readable by their owner only.
